@@ -1,0 +1,87 @@
+/**
+ * Hashing, sealing and randomness. The only importer of oslo.
+ * Hot paths use node:crypto, whose HMAC is synchronous; oslo serves what people choose (passwords).
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
+import { generateRandomString } from 'oslo/crypto';
+import { Argon2id } from 'oslo/password';
+
+const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+const KEY_ID_BYTES = 4;
+
+/** Random text over `[A-Za-z0-9]`; 43 characters hold 256 bits. */
+export function randomAlphanumeric(length: number): string {
+  return generateRandomString(length, ALPHANUMERIC);
+}
+
+/** SHA-256 of a text's UTF-8 bytes. For secrets of 256 random bits; what people choose gets `hashPassword`. */
+export function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/** HMAC-SHA256 of `data` under `key`. */
+export function hmacSha256(key: Buffer | string, data: Buffer | string): Buffer {
+  return createHmac('sha256', key).update(data).digest();
+}
+
+/** Compares in a time that depends on neither content nor length. */
+export function equalInConstantTime(a: Buffer | string, b: Buffer | string): boolean {
+  return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
+}
+
+/** Argon2id hash of a password, in PHC form. */
+export async function hashPassword(password: string): Promise<string> {
+  return new Argon2id().hash(password);
+}
+
+/** Whether `password` is the one `hash` (PHC form) was made of. */
+export async function verifyPassword(hash: string, password: string): Promise<boolean> {
+  return new Argon2id().verify(hash, password);
+}
+
+/** 32-byte keys, newest first: the first seals, all of them open. */
+export type MasterKeys = readonly [Buffer, ...Buffer[]];
+
+/**
+ * Seals a secret with AES-256-GCM under the newest master key; `context` is bound to it as associated data
+ * and must be the same to open it. Form: key id (4 bytes), IV (12), tag (16), ciphertext.
+ */
+export function seal(keys: MasterKeys, plaintext: Buffer, context: string): Buffer {
+  const iv = randomBytes(IV_BYTES);
+  const cipher = createCipheriv('aes-256-gcm', keys[0], iv).setAAD(Buffer.from(context));
+  const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
+  return Buffer.concat([keyId(keys[0]), iv, cipher.getAuthTag(), ciphertext]);
+}
+
+/** Opens what `seal` made. Throws when no key fits, the context differs, or a bit was changed. */
+export function unseal(keys: MasterKeys, sealed: Buffer, context: string): Buffer {
+  const key = keys.find((candidate) => keyId(candidate).equals(sealed.subarray(0, KEY_ID_BYTES)));
+  if (key === undefined) {
+    throw new Error('A sealed secret was made under a master key that MASTER_KEY does not contain.');
+  }
+  const iv = sealed.subarray(KEY_ID_BYTES, KEY_ID_BYTES + IV_BYTES);
+  const body = sealed.subarray(KEY_ID_BYTES + IV_BYTES);
+  const decipher = createDecipheriv('aes-256-gcm', key, iv)
+    .setAAD(Buffer.from(context))
+    .setAuthTag(body.subarray(0, TAG_BYTES));
+  return Buffer.concat([decipher.update(body.subarray(TAG_BYTES)), decipher.final()]);
+}
+
+/** A key for one purpose, derived from a master key (HKDF-SHA256, RFC 5869). */
+export function deriveKey(master: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', master, Buffer.alloc(0), purpose, 32));
+}
+
+function keyId(key: Buffer): Buffer {
+  return createHash('sha256').update(key).digest().subarray(0, KEY_ID_BYTES);
+}
