@@ -1,0 +1,71 @@
+/** Who a request is made by, and what that allows. Features ask here; no door decides. */
+import { AppError } from '../lib/errors.ts';
+import type { Tenancy, Tx, Unit } from '../platform/database/tenancy.ts';
+import type { TenantIdentity, TenantRole } from '../platform/database/tenant-pool.ts';
+import { holdsScope, type Scope } from './scope.ts';
+
+/** A person signed in (session), a client acting for a person, or a client acting for its organization. */
+export type Viewer = {
+  readonly organizationId: string;
+  readonly role: TenantRole;
+  /** Null: a client acts for its organization. */
+  readonly userId: string | null;
+  /** The OAuth client_id; null: a session. */
+  readonly clientId: string | null;
+  /** What the token is good for; null: a session, which only the role bounds. */
+  readonly scopes: readonly string[] | null;
+  /** When the token or the session ends. */
+  readonly expiresAt: Date;
+  /** The jti of the token, to look whether it was revoked; null: a session. */
+  readonly tokenId: string | null;
+};
+
+/** What an operation asks of its viewer: one of the roles (a session's or a user token's) and the scope (a token's). */
+export type Requirement = { readonly scope: Scope; readonly roles: readonly Exclude<TenantRole, 'CLIENT'>[] };
+
+/** A viewer with its ways to the database. `read` may share one transaction within a request. */
+export type RequestContext = {
+  readonly viewer: Viewer;
+  readonly read: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+  readonly write: <T>(work: (unit: Unit) => Promise<T>) => Promise<T>;
+};
+
+/** The context of a request: every read and write is a transaction of the viewer's organization. */
+export function requestContext(tenancy: Tenancy, viewer: Viewer): RequestContext {
+  const identity: TenantIdentity = viewer;
+  return {
+    viewer,
+    read: (work) => tenancy.read(identity, work),
+    write: (work) => tenancy.write(identity, work),
+  };
+}
+
+/** Refuses (`FORBIDDEN`, naming the scope or the role) unless the viewer's role and its token's scopes both allow it. */
+export function authorize(viewer: Viewer, requirement: Requirement): void {
+  if (viewer.scopes !== null && !holdsScope(viewer.scopes, requirement.scope)) {
+    throw new AppError('FORBIDDEN', `This needs the scope ${requirement.scope}.`, {
+      requiredScope: requirement.scope,
+    });
+  }
+  if (viewer.role !== 'CLIENT' && !requirement.roles.includes(viewer.role)) {
+    throw new AppError('FORBIDDEN', `This needs the role ${requirement.roles.join(' or ')}.`);
+  }
+}
+
+/** Whether `authorize` would pass. */
+export function mayDo(viewer: Viewer, requirement: Requirement): boolean {
+  try {
+    authorize(viewer, requirement);
+    return true;
+  } catch (error) {
+    if (error instanceof AppError) return false;
+    throw error;
+  }
+}
+
+/** Refuses another organization than the viewer's as if it did not exist. */
+export function requireOwnOrganization(viewer: Viewer, organizationId: string | undefined): void {
+  if (organizationId !== undefined && organizationId !== viewer.organizationId) {
+    throw new AppError('NOT_FOUND', `There is no organization ${JSON.stringify(organizationId)}.`);
+  }
+}

@@ -1,0 +1,49 @@
+/** Tells the errors of a database that is away from the errors of a query. */
+import { AppError } from '../../lib/errors.ts';
+
+const SOCKET_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+]);
+// Class 08 (connection exception), 57P0x (shutting down, crashed, starting up), 53300 (too many connections).
+const SQL_STATES = /^(08...|57P0[1-3]|53300)$/;
+// Can't reach, timed out, closed, no connection from the pool, no transaction in time.
+const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028']);
+const ADAPTER_KINDS = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TooManyConnections',
+]);
+const PG_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|connection error and is not queryable|Client was closed/;
+
+/** Whether the error says that the database could not be reached or dropped the connection. */
+export function isDatabaseUnavailable(error: unknown, depth = 0): boolean {
+  if (typeof error !== 'object' || error === null || depth > 4) return false;
+  const { code, kind, originalCode, message, cause } = error as Record<string, unknown>; // Any of them may be missing.
+  return (
+    [code, originalCode].some(
+      (value) =>
+        typeof value === 'string' &&
+        (SOCKET_CODES.has(value) || SQL_STATES.test(value) || PRISMA_CODES.has(value)),
+    ) ||
+    (typeof kind === 'string' && ADAPTER_KINDS.has(kind)) ||
+    (typeof message === 'string' && PG_MESSAGES.test(message)) ||
+    isDatabaseUnavailable(cause, depth + 1)
+  );
+}
+
+/** The error as the caller may see it: `UNAVAILABLE` when the database is away, else unchanged. */
+export function translateDatabaseError(error: unknown): unknown {
+  if (error instanceof AppError || !isDatabaseUnavailable(error)) return error;
+  return new AppError('UNAVAILABLE', 'The database cannot be reached at the moment; try again shortly.', {
+    cause: error,
+    retryAfterSeconds: 1,
+  });
+}
