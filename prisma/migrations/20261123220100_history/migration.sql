@@ -55,6 +55,7 @@ CREATE TABLE "deliveries" (
   "last_error" TEXT,
   "completed_at" TIMESTAMPTZ(3),
   "replay_of_id" UUID,
+  "is_test" BOOLEAN NOT NULL DEFAULT false,
   CONSTRAINT "deliveries_pkey" PRIMARY KEY ("organization_id", "id"),
   CONSTRAINT "deliveries_due_while_waiting" CHECK (("due_at" IS NOT NULL) = ("status" IN ('PENDING', 'RETRYING'))),
   CONSTRAINT "deliveries_completed_when_ended" CHECK (("completed_at" IS NOT NULL) = ("status" IN ('SUCCEEDED', 'FAILED', 'CANCELLED')))

@@ -9,6 +9,49 @@ LANGUAGE sql AS $$
   FROM deliveries WHERE organization_id = p_organization_id AND id = ANY (p_ids)
 $$;
 
+-- Holds what a subscription still waits to send (tests excepted). Answers how many.
+CREATE FUNCTION optio.hold_deliveries(p_organization_id uuid, p_subscription_id uuid) RETURNS bigint
+LANGUAGE sql AS $$
+  WITH moved AS (
+    UPDATE deliveries SET status = 'HELD', due_at = NULL, version = version + 1
+    WHERE organization_id = p_organization_id AND subscription_id = p_subscription_id AND due_at IS NOT NULL AND NOT is_test
+    RETURNING *
+  ), logged AS (
+    INSERT INTO delivery_updates (organization_id, delivery_id, version, subscription_id, event_type, status, attempt_number)
+    SELECT organization_id, id, version, subscription_id, event_type, status, attempt_count FROM moved
+  )
+  SELECT count(*) FROM moved
+$$;
+
+-- Makes what was held due now. Answers how many.
+CREATE FUNCTION optio.release_deliveries(p_organization_id uuid, p_subscription_id uuid, p_now timestamptz) RETURNS bigint
+LANGUAGE sql AS $$
+  WITH moved AS (
+    UPDATE deliveries SET due_at = p_now, version = version + 1,
+      status = CASE attempt_count WHEN 0 THEN 'PENDING' ELSE 'RETRYING' END::"DeliveryStatus"
+    WHERE organization_id = p_organization_id AND subscription_id = p_subscription_id AND status = 'HELD'
+    RETURNING *
+  ), logged AS (
+    INSERT INTO delivery_updates (organization_id, delivery_id, version, subscription_id, event_type, status, attempt_number)
+    SELECT organization_id, id, version, subscription_id, event_type, status, attempt_count FROM moved
+  )
+  SELECT count(*) FROM moved
+$$;
+
+-- Cancels what a subscription waits to send or holds. Answers how many.
+CREATE FUNCTION optio.cancel_deliveries(p_organization_id uuid, p_subscription_id uuid, p_now timestamptz) RETURNS bigint
+LANGUAGE sql AS $$
+  WITH moved AS (
+    UPDATE deliveries SET status = 'CANCELLED', due_at = NULL, completed_at = p_now, version = version + 1
+    WHERE organization_id = p_organization_id AND subscription_id = p_subscription_id AND (due_at IS NOT NULL OR status = 'HELD')
+    RETURNING *
+  ), logged AS (
+    INSERT INTO delivery_updates (organization_id, delivery_id, version, subscription_id, event_type, status, attempt_number)
+    SELECT organization_id, id, version, subscription_id, event_type, status, attempt_count FROM moved
+  )
+  SELECT count(*) FROM moved
+$$;
+
 -- Stores events and their deliveries in the caller's transaction. The arrays run in parallel, one entry an event;
 -- p_keys and p_hashes hold NULL where the caller gave no idempotency key. A key that is used again with the same
 -- hash answers the first event and stores nothing; with another hash the call fails with SQLSTATE OC409.
@@ -94,4 +137,5 @@ BEGIN
   ORDER BY i.ord;
 END $$;
 REVOKE ALL ON FUNCTION optio.emit_events(uuid, uuid[], text[], timestamptz[], text[], text[], bytea[], timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION optio.log_deliveries(uuid, uuid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION optio.log_deliveries(uuid, uuid[]), optio.hold_deliveries(uuid, uuid),
+  optio.release_deliveries(uuid, uuid, timestamptz), optio.cancel_deliveries(uuid, uuid, timestamptz) FROM PUBLIC;

@@ -62,7 +62,8 @@ CREATE POLICY tenant ON "memberships" TO optio_tenant
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON "oauth_clients", "oauth_client_secrets", "webhook_subscriptions", "webhook_secrets" TO optio_tenant;
 GRANT SELECT, INSERT, UPDATE ON "deliveries" TO optio_tenant;
-GRANT SELECT ON "events", "delivery_attempts", "webhook_subscription_health", "oauth_access_tokens" TO optio_tenant;
+GRANT SELECT, INSERT ON "events" TO optio_tenant;
+GRANT SELECT ON "delivery_attempts", "webhook_subscription_health", "oauth_access_tokens" TO optio_tenant;
 GRANT SELECT, INSERT ON "delivery_updates" TO optio_tenant;
 GRANT SELECT ON "installation" TO optio_tenant;
 CREATE POLICY anyone ON "installation" FOR SELECT TO optio_tenant, optio_worker USING (true);
@@ -111,5 +112,6 @@ BEGIN
 END $$;
 
 GRANT EXECUTE ON FUNCTION optio.emit_events(uuid, uuid[], text[], timestamptz[], text[], text[], bytea[], timestamptz) TO optio_tenant, optio_worker;
-GRANT EXECUTE ON FUNCTION optio.log_deliveries(uuid, uuid[]) TO optio_tenant, optio_worker;
+GRANT EXECUTE ON FUNCTION optio.log_deliveries(uuid, uuid[]), optio.hold_deliveries(uuid, uuid),
+  optio.release_deliveries(uuid, uuid, timestamptz), optio.cancel_deliveries(uuid, uuid, timestamptz) TO optio_tenant, optio_worker;
 GRANT EXECUTE ON FUNCTION optio.ensure_partitions(timestamptz) TO optio_worker;

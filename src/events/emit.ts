@@ -1,0 +1,174 @@
+/**
+ * Emit: events and their deliveries, stored in one transaction and one statement (optio.emit_events).
+ * The deliveries are the queue, so nothing is lost between a commit and the sending.
+ */
+import { authorize, type RequestContext, requireOwnOrganization } from '../accounts/viewer.ts';
+import { Prisma } from '../generated/prisma/client.ts';
+import type { Clock } from '../lib/clock.ts';
+import { sha256 } from '../lib/crypto.ts';
+import { AppError, type Fault, validationError } from '../lib/errors.ts';
+import { newId } from '../lib/ids.ts';
+import type { Unit } from '../platform/database/tenancy.ts';
+import { findEventType } from './event-type.ts';
+
+/** Wakes the lanes (webhook subscriptions) of an organization that have something to send. */
+export type WakeLanes = (organizationId: string, subscriptionIds: readonly string[]) => void;
+
+export type EmitDependencies = { readonly clock: Clock; readonly wakeLanes: WakeLanes };
+export type EmitContext = RequestContext & EmitDependencies;
+
+export type EventInput = {
+  readonly type: string;
+  readonly data: unknown;
+  /** When it happened; now, if left out. */
+  readonly occurredAt?: Date | undefined;
+  /** The same key within 24 hours answers the first event and creates nothing. 1 to 200 characters. */
+  readonly idempotencyKey?: string | undefined;
+  /** May be left out; another one than the viewer's does not exist for it. */
+  readonly organizationId?: string | undefined;
+};
+
+export type EmittedEvent = {
+  readonly id: string;
+  readonly type: string;
+  readonly deliveryCount: number;
+  /** The event was there already, under the same idempotency key. */
+  readonly deduplicated: boolean;
+};
+
+export const MAX_BATCH = 1_000;
+const MAX_BODY_BYTES = 256 * 1024;
+
+/**
+ * Emits events on request of a viewer that holds write:events, all of them or none.
+ * Throws VALIDATION with the path of each fault (`0.data.user_id`), CONFLICT when an idempotency key was used
+ * for something else, FORBIDDEN, NOT_FOUND for another organization.
+ */
+export async function emitEvents(
+  context: EmitContext,
+  inputs: readonly EventInput[],
+): Promise<readonly EmittedEvent[]> {
+  authorize(context.viewer, { scope: 'write:events', roles: ['ADMIN'] });
+  for (const input of inputs) requireOwnOrganization(context.viewer, input.organizationId);
+  return context.write((unit) => emitInTransaction(unit, context.viewer.organizationId, inputs, context));
+}
+
+/** Emits within the caller's transaction: both are committed, or neither. Wakes the lanes after the commit. */
+export async function emitInTransaction(
+  unit: Unit,
+  organizationId: string,
+  inputs: readonly EventInput[],
+  { clock, wakeLanes }: EmitDependencies,
+): Promise<readonly EmittedEvent[]> {
+  const events = prepare(organizationId, inputs, clock.now());
+  const rows = await store(unit, organizationId, events, clock.now());
+  const lanes = rows[0]?.lanes ?? [];
+  if (lanes.length > 0) unit.afterCommit(() => wakeLanes(organizationId, lanes));
+  return rows.map((row) => ({
+    id: row.event_id,
+    type: events[row.ordinal - 1]?.type ?? '',
+    deliveryCount: row.delivery_count,
+    deduplicated: row.deduplicated,
+  }));
+}
+
+type PreparedEvent = {
+  readonly id: string;
+  readonly type: string;
+  readonly occurredAt: Date;
+  readonly body: string;
+  readonly key: string | null;
+  readonly hash: Buffer | null;
+};
+
+function prepare(organizationId: string, inputs: readonly EventInput[], now: Date): readonly PreparedEvent[] {
+  if (inputs.length === 0 || inputs.length > MAX_BATCH) {
+    throw validationError([
+      { path: ['events'], message: `Expected 1 to ${MAX_BATCH} events, not ${inputs.length}.` },
+    ]);
+  }
+  const faults = inputs.flatMap((input, index) =>
+    findFaults(input).map((fault) => ({ ...fault, path: [index, ...fault.path] })),
+  );
+  if (faults.length > 0) throw validationError(inputs.length === 1 ? faults.map(withoutIndex) : faults);
+  return inputs.map((input) => prepareOne(organizationId, input, now));
+}
+
+function findFaults(input: EventInput): readonly Fault[] {
+  const type = findEventType(input.type);
+  if (type === undefined) {
+    return [
+      { path: ['event'], message: `There is no event type ${JSON.stringify(input.type.slice(0, 200))}.` },
+    ];
+  }
+  const faults = type.findFaults(input.data).map((fault) => ({ ...fault, path: ['data', ...fault.path] }));
+  const key = input.idempotencyKey;
+  if (key !== undefined && !/^[\x20-\x7e]{1,200}$/.test(key)) {
+    faults.push({ path: ['idempotency_key'], message: 'Expected 1 to 200 printable ASCII characters.' });
+  }
+  return faults;
+}
+
+function withoutIndex(fault: Fault): Fault {
+  return { ...fault, path: fault.path.slice(1) };
+}
+
+function prepareOne(organizationId: string, input: EventInput, now: Date): PreparedEvent {
+  const occurredAt = input.occurredAt ?? now;
+  const body = serializeEnvelope({ type: input.type, occurredAt, data: input.data, organizationId });
+  const key = input.idempotencyKey ?? null;
+  const asked = JSON.stringify([input.type, input.data, input.occurredAt ?? null]);
+  return { id: newId(), type: input.type, occurredAt, body, key, hash: key === null ? null : sha256(asked) };
+}
+
+type Envelope = { type: string; occurredAt: Date; data: unknown; organizationId: string };
+
+/** The payload exactly as it is sent. */
+function serializeEnvelope({ type, occurredAt, data, organizationId }: Envelope): string {
+  const timestamp = occurredAt.toISOString();
+  const body = JSON.stringify({ event: type, timestamp, data, organization_id: organizationId });
+  if (Buffer.byteLength(body) > MAX_BODY_BYTES) {
+    throw new AppError('PAYLOAD_TOO_LARGE', `An event holds at most ${MAX_BODY_BYTES / 1024} KiB.`);
+  }
+  return body;
+}
+
+type EmittedRow = {
+  readonly ordinal: number;
+  readonly event_id: string;
+  readonly deduplicated: boolean;
+  readonly delivery_count: number;
+  readonly lanes: string[] | null;
+};
+
+async function store(
+  unit: Unit,
+  organizationId: string,
+  events: readonly PreparedEvent[],
+  now: Date,
+): Promise<EmittedRow[]> {
+  const column = <K extends keyof PreparedEvent>(key: K): PreparedEvent[K][] =>
+    events.map((event) => event[key]);
+  try {
+    return await unit.tx.$queryRaw<EmittedRow[]>`
+      SELECT * FROM optio.emit_events(
+        ${organizationId}::uuid, ${column('id')}::uuid[], ${column('type')}::text[],
+        ${column('occurredAt')}::timestamptz[], ${column('body')}::text[],
+        ${column('key')}::text[], ${column('hash')}::bytea[], ${now}::timestamptz)`;
+  } catch (error) {
+    throw isKeyConflict(error)
+      ? new AppError(
+          'CONFLICT',
+          'The idempotency key was used with another event within the last 24 hours.',
+          { cause: error },
+        )
+      : error;
+  }
+}
+
+function isKeyConflict(error: unknown): boolean {
+  return (
+    error instanceof Prisma.PrismaClientKnownRequestError &&
+    JSON.stringify(error.meta ?? {}).includes('OC409')
+  );
+}
