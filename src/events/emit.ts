@@ -9,6 +9,7 @@ import { sha256 } from '../lib/crypto.ts';
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
+import { envelope } from './envelope.ts';
 import { findEventType } from './event-type.ts';
 
 /** Wakes the lanes (webhook subscriptions) of an organization that have something to send. */
@@ -37,7 +38,6 @@ export type EmittedEvent = {
 };
 
 export const MAX_BATCH = 1_000;
-const MAX_BODY_BYTES = 256 * 1024;
 
 /**
  * Emits events on request of a viewer that holds write:events, all of them or none.
@@ -115,22 +115,10 @@ function withoutIndex(fault: Fault): Fault {
 
 function prepareOne(organizationId: string, input: EventInput, now: Date): PreparedEvent {
   const occurredAt = input.occurredAt ?? now;
-  const body = serializeEnvelope({ type: input.type, occurredAt, data: input.data, organizationId });
+  const body = envelope({ type: input.type, occurredAt, data: input.data, organizationId });
   const key = input.idempotencyKey ?? null;
   const asked = JSON.stringify([input.type, input.data, input.occurredAt ?? null]);
   return { id: newId(), type: input.type, occurredAt, body, key, hash: key === null ? null : sha256(asked) };
-}
-
-type Envelope = { type: string; occurredAt: Date; data: unknown; organizationId: string };
-
-/** The payload exactly as it is sent. */
-function serializeEnvelope({ type, occurredAt, data, organizationId }: Envelope): string {
-  const timestamp = occurredAt.toISOString();
-  const body = JSON.stringify({ event: type, timestamp, data, organization_id: organizationId });
-  if (Buffer.byteLength(body) > MAX_BODY_BYTES) {
-    throw new AppError('PAYLOAD_TOO_LARGE', `An event holds at most ${MAX_BODY_BYTES / 1024} KiB.`);
-  }
-  return body;
 }
 
 type EmittedRow = {

@@ -1,0 +1,146 @@
+/** The delivery log: list, look at one with its attempts, send one again, cancel one. */
+import { authorize } from '../accounts/viewer.ts';
+import type { Delivery, DeliveryAttempt, DeliveryStatus } from '../generated/prisma/client.ts';
+import { AppError } from '../lib/errors.ts';
+import { isUuid, lowestUuidAt } from '../lib/ids.ts';
+import { type Page, type PageRequest, pageQuery, toPage } from '../lib/page.ts';
+import type { Tx } from '../platform/database/tenancy.ts';
+import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
+import { findSubscription } from './subscription.ts';
+
+export type DeliveryFilter = {
+  readonly statuses?: readonly DeliveryStatus[] | undefined;
+  readonly subscriptionId?: string | undefined;
+  readonly eventId?: string | undefined;
+  readonly eventType?: string | undefined;
+  /** Created at this time or later. */
+  readonly since?: Date | undefined;
+  /** Created before this time. */
+  readonly until?: Date | undefined;
+};
+
+/** The viewer's deliveries, newest first. */
+export async function listDeliveries(
+  context: WebhookContext,
+  filter: DeliveryFilter,
+  page: PageRequest,
+): Promise<Page<Delivery>> {
+  authorize(context.viewer, MAY_READ);
+  const { id, take, order } = pageQuery(page);
+  const where = { AND: [{ id }, conditions(context.viewer.organizationId, filter)] };
+  const rows = await context.read((tx) => tx.delivery.findMany({ where, orderBy: { id: order }, take }));
+  return toPage(rows, page);
+}
+
+/** One delivery; NOT_FOUND for one of another organization as for one that never was. */
+export async function getDelivery(context: WebhookContext, id: string): Promise<Delivery> {
+  authorize(context.viewer, MAY_READ);
+  return context.read((tx) => findDelivery(tx, context.viewer.organizationId, id));
+}
+
+/** The attempts of a delivery, first one first; at most the last 100. */
+export async function listAttempts(
+  context: WebhookContext,
+  deliveryId: string,
+): Promise<readonly DeliveryAttempt[]> {
+  authorize(context.viewer, MAY_READ);
+  const where = { organizationId: context.viewer.organizationId, deliveryId };
+  const rows = await context.read((tx) =>
+    tx.deliveryAttempt.findMany({ where, orderBy: { number: 'desc' }, take: 100 }),
+  );
+  return rows.toReversed();
+}
+
+/**
+ * Sends a delivery again, now, under the same id; its retry schedule begins anew. A delivery that waits is sent at
+ * once instead of later; one that succeeded is sent once more. CONFLICT while its subscription is not active.
+ */
+export async function retryDelivery(context: WebhookContext, id: string): Promise<Delivery> {
+  authorize(context.viewer, MAY_WRITE);
+  const { organizationId } = context.viewer;
+  return context.write(async ({ tx, afterCommit }) => {
+    const delivery = await lockDelivery(tx, organizationId, id);
+    const subscription = await findSubscription(tx, organizationId, delivery.subscriptionId);
+    if (subscription.status !== 'ACTIVE' && !delivery.isTest) {
+      const state = subscription.status.toLowerCase();
+      throw new AppError(
+        'CONFLICT',
+        `The webhook subscription is ${state}; resume it, then its deliveries can be sent.`,
+      );
+    }
+    afterCommit(() => context.wakeLanes(organizationId, [delivery.subscriptionId]));
+    return changeDelivery(tx, delivery, {
+      status: delivery.attemptCount === 0 ? 'PENDING' : 'RETRYING',
+      dueAt: context.clock.now(),
+      completedAt: null,
+      scheduleStart: delivery.attemptCount,
+    });
+  });
+}
+
+/** Cancels a delivery that waits or is held. CONFLICT when it has ended. */
+export async function cancelDelivery(context: WebhookContext, id: string): Promise<Delivery> {
+  authorize(context.viewer, MAY_WRITE);
+  return context.write(async ({ tx }) => {
+    const delivery = await lockDelivery(tx, context.viewer.organizationId, id);
+    if (delivery.completedAt !== null) {
+      throw new AppError('CONFLICT', `The delivery has ended: it ${endWord(delivery.status)}.`);
+    }
+    return changeDelivery(tx, delivery, {
+      status: 'CANCELLED',
+      dueAt: null,
+      completedAt: context.clock.now(),
+    });
+  });
+}
+
+function conditions(organizationId: string, filter: DeliveryFilter) {
+  const { statuses, subscriptionId, eventId, eventType, since, until } = filter;
+  return {
+    organizationId,
+    ...(statuses === undefined ? {} : { status: { in: [...statuses] } }),
+    ...(subscriptionId === undefined ? {} : { subscriptionId: existingId(subscriptionId) }),
+    ...(eventId === undefined ? {} : { eventId: existingId(eventId) }),
+    ...(eventType === undefined ? {} : { eventType }),
+    // The id holds the time of creation.
+    id: {
+      ...(since === undefined ? {} : { gte: lowestUuidAt(since) }),
+      ...(until === undefined ? {} : { lt: lowestUuidAt(until) }),
+    },
+  };
+}
+
+const NO_ID = '00000000-0000-0000-0000-000000000000';
+
+/** An id that is none matches nothing, as one that does not exist. */
+function existingId(id: string): string {
+  return isUuid(id) ? id : NO_ID;
+}
+
+async function findDelivery(tx: Tx, organizationId: string, id: string): Promise<Delivery> {
+  const delivery = isUuid(id)
+    ? await tx.delivery.findUnique({ where: { organizationId_id: { organizationId, id } } })
+    : null;
+  if (delivery === null) throw new AppError('NOT_FOUND', `There is no delivery ${JSON.stringify(id)}.`);
+  return delivery;
+}
+
+async function lockDelivery(tx: Tx, organizationId: string, id: string): Promise<Delivery> {
+  if (isUuid(id)) {
+    await tx.$queryRaw`SELECT FROM deliveries WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid FOR UPDATE`;
+  }
+  return findDelivery(tx, organizationId, id);
+}
+
+type Change = Pick<Delivery, 'status' | 'dueAt' | 'completedAt'> & Partial<Pick<Delivery, 'scheduleStart'>>;
+
+async function changeDelivery(tx: Tx, { organizationId, id }: Delivery, change: Change): Promise<Delivery> {
+  const data = { ...change, version: { increment: 1 } };
+  const changed = await tx.delivery.update({ where: { organizationId_id: { organizationId, id } }, data });
+  await tx.$queryRaw`SELECT optio.log_deliveries(${organizationId}::uuid, ARRAY[${id}]::uuid[])`;
+  return changed;
+}
+
+function endWord(status: DeliveryStatus): string {
+  return status === 'CANCELLED' ? 'was cancelled' : status.toLowerCase();
+}

@@ -1,0 +1,204 @@
+/** Webhook subscriptions: create, list, get, update, pause, resume, rotate the secret, delete. */
+import { authorize, requireOwnOrganization } from '../accounts/viewer.ts';
+import type { WebhookSubscription } from '../generated/prisma/client.ts';
+import { seal } from '../lib/crypto.ts';
+import { AppError, validationError } from '../lib/errors.ts';
+import { isUuid, newId } from '../lib/ids.ts';
+import { type Page, type PageRequest, pageQuery, toPage } from '../lib/page.ts';
+import type { Tx } from '../platform/database/tenancy.ts';
+import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
+import { addSecret, endSecrets } from './secret.ts';
+import { checkSettings, type SubscriptionSettings } from './subscription-input.ts';
+import { setActive } from './subscription-state.ts';
+
+export const MAX_SUBSCRIPTIONS = 1_000;
+export const DEFAULT_OVERLAP_SECONDS = 86_400;
+const MAX_OVERLAP_SECONDS = 7 * 86_400;
+
+export type NewSubscription = SubscriptionSettings & {
+  readonly targetUrl: string;
+  readonly eventTypes: readonly string[];
+  readonly organizationId?: string | undefined;
+};
+
+export type SubscriptionChanges = SubscriptionSettings & {
+  /** false pauses and holds deliveries; true resumes (enables, if disabled) and sends them. */
+  readonly active?: boolean | undefined;
+  /** Refused with CONFLICT, naming the current version, when the subscription has another one. */
+  readonly expectedVersion?: number | undefined;
+};
+
+export type SubscriptionFilter = {
+  readonly eventType?: string | undefined;
+  readonly active?: boolean | undefined;
+};
+
+/** Creates a subscription. The secret is in the answer and never shown again. */
+export async function createSubscription(
+  context: WebhookContext,
+  input: NewSubscription,
+): Promise<{ readonly subscription: WebhookSubscription; readonly secret: string }> {
+  authorize(context.viewer, MAY_WRITE);
+  requireOwnOrganization(context.viewer, input.organizationId);
+  checkSettings(input, context.targetPolicy);
+  const id = newId();
+  return context.write(async ({ tx }) => {
+    await requireRoom(tx, context.viewer.organizationId);
+    const subscription = await tx.webhookSubscription.create({
+      data: {
+        organizationId: context.viewer.organizationId,
+        id,
+        ...columns(context, id, input),
+        targetUrl: input.targetUrl,
+        createdAt: context.clock.now(),
+        updatedAt: context.clock.now(),
+      },
+    });
+    return { subscription, secret: await addSecret(tx, context.keys, subscription) };
+  });
+}
+
+/** The viewer's subscriptions, newest first. */
+export async function listSubscriptions(
+  context: WebhookContext,
+  filter: SubscriptionFilter,
+  page: PageRequest,
+): Promise<Page<WebhookSubscription>> {
+  authorize(context.viewer, MAY_READ);
+  const { id, take, order } = pageQuery(page);
+  const rows = await context.read((tx) =>
+    tx.webhookSubscription.findMany({
+      where: {
+        organizationId: context.viewer.organizationId,
+        id,
+        deletedAt: null,
+        ...(filter.eventType === undefined ? {} : { eventTypes: { hasSome: [filter.eventType, '*'] } }),
+        ...(filter.active === undefined ? {} : { status: filter.active ? 'ACTIVE' : { not: 'ACTIVE' } }),
+      },
+      orderBy: { id: order },
+      take,
+    }),
+  );
+  return toPage(rows, page);
+}
+
+/** One subscription; NOT_FOUND for one of another organization as for one that never was. */
+export async function getSubscription(context: WebhookContext, id: string): Promise<WebhookSubscription> {
+  authorize(context.viewer, MAY_READ);
+  return context.read((tx) => findSubscription(tx, context.viewer.organizationId, id));
+}
+
+/** Changes the settings that are named, and pauses or resumes. */
+export async function updateSubscription(
+  context: WebhookContext,
+  id: string,
+  changes: SubscriptionChanges,
+): Promise<WebhookSubscription> {
+  authorize(context.viewer, MAY_WRITE);
+  checkSettings(changes, context.targetPolicy);
+  const { organizationId } = context.viewer;
+  return context.write(async (unit) => {
+    const current = await lockSubscription(unit.tx, organizationId, id);
+    requireVersion(current, changes.expectedVersion);
+    if (changes.active !== undefined) await setActive(unit, context, current, changes.active);
+    return unit.tx.webhookSubscription.update({
+      where: { organizationId_id: { organizationId, id } },
+      data: { ...columns(context, id, changes), version: { increment: 1 }, updatedAt: context.clock.now() },
+    });
+  });
+}
+
+/** Deletes a subscription: what waits is cancelled, its history stays until retention ends it. */
+export async function deleteSubscription(context: WebhookContext, id: string): Promise<WebhookSubscription> {
+  authorize(context.viewer, MAY_WRITE);
+  const { organizationId } = context.viewer;
+  const now = context.clock.now();
+  return context.write(async ({ tx }) => {
+    await lockSubscription(tx, organizationId, id);
+    await tx.$queryRaw`SELECT optio.cancel_deliveries(${organizationId}::uuid, ${id}::uuid, ${now}::timestamptz)`;
+    await tx.webhookSecret.deleteMany({ where: { organizationId, subscriptionId: id } });
+    return tx.webhookSubscription.update({
+      where: { organizationId_id: { organizationId, id } },
+      data: { deletedAt: now, sealedHeaders: null, version: { increment: 1 } },
+    });
+  });
+}
+
+/** Gives the subscription a new secret; the old one goes on signing, beside it, for the overlap. */
+export async function rotateSecret(
+  context: WebhookContext,
+  id: string,
+  overlapSeconds: number = DEFAULT_OVERLAP_SECONDS,
+): Promise<{
+  readonly subscription: WebhookSubscription;
+  readonly secret: string;
+  readonly overlapEndsAt: Date;
+}> {
+  authorize(context.viewer, MAY_WRITE);
+  if (!Number.isInteger(overlapSeconds) || overlapSeconds < 0 || overlapSeconds > MAX_OVERLAP_SECONDS) {
+    throw validationError([
+      { path: ['overlap_seconds'], message: `Expected 0 to ${MAX_OVERLAP_SECONDS} seconds.` },
+    ]);
+  }
+  const now = context.clock.now();
+  const overlapEndsAt = new Date(now.getTime() + overlapSeconds * 1_000);
+  return context.write(async ({ tx }) => {
+    const subscription = await lockSubscription(tx, context.viewer.organizationId, id);
+    await endSecrets(tx, subscription, now, overlapEndsAt);
+    return { subscription, secret: await addSecret(tx, context.keys, subscription), overlapEndsAt };
+  });
+}
+
+/** Finds a subscription that is not deleted, or throws NOT_FOUND. */
+export async function findSubscription(
+  tx: Tx,
+  organizationId: string,
+  id: string,
+): Promise<WebhookSubscription> {
+  const subscription = isUuid(id)
+    ? await tx.webhookSubscription.findUnique({
+        where: { organizationId_id: { organizationId, id }, deletedAt: null },
+      })
+    : null;
+  if (subscription === null)
+    throw new AppError('NOT_FOUND', `There is no webhook subscription ${JSON.stringify(id)}.`);
+  return subscription;
+}
+
+/** The same, with its row locked until the transaction ends, so that two changes follow one another. */
+async function lockSubscription(tx: Tx, organizationId: string, id: string): Promise<WebhookSubscription> {
+  if (isUuid(id)) {
+    await tx.$queryRaw`SELECT FROM webhook_subscriptions WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid FOR UPDATE`;
+  }
+  return findSubscription(tx, organizationId, id);
+}
+
+function requireVersion(current: WebhookSubscription, expected: number | undefined): void {
+  if (expected === undefined || expected === current.version) return;
+  const message = `The webhook subscription was changed meanwhile: it has version ${current.version}, not ${expected}.`;
+  throw new AppError('CONFLICT', message);
+}
+
+async function requireRoom(tx: Tx, organizationId: string): Promise<void> {
+  const count = await tx.webhookSubscription.count({ where: { organizationId, deletedAt: null } });
+  if (count < MAX_SUBSCRIPTIONS) return;
+  throw new AppError('CONFLICT', `An organization has at most ${MAX_SUBSCRIPTIONS} webhook subscriptions.`);
+}
+
+/** The columns of the settings that are named. */
+function columns(context: WebhookContext, id: string, settings: SubscriptionSettings) {
+  const { customHeaders, eventTypes, retrySeconds } = settings;
+  return {
+    ...(settings.targetUrl === undefined ? {} : { targetUrl: settings.targetUrl }),
+    ...(eventTypes === undefined ? {} : { eventTypes: [...new Set(eventTypes)] }),
+    ...(settings.description === undefined ? {} : { description: settings.description }),
+    ...(settings.maxConcurrency === undefined ? {} : { maxConcurrency: settings.maxConcurrency }),
+    ...(settings.rateLimitPerSecond === undefined ? {} : { rateLimitPerSecond: settings.rateLimitPerSecond }),
+    ...(retrySeconds === undefined ? {} : { retrySeconds: [...retrySeconds] }),
+    ...(customHeaders === undefined ? {} : { sealedHeaders: sealHeaders(context, id, customHeaders) }),
+  };
+}
+
+function sealHeaders(context: WebhookContext, id: string, headers: SubscriptionSettings['customHeaders']) {
+  return Uint8Array.from(seal(context.keys, Buffer.from(JSON.stringify(headers)), id));
+}
