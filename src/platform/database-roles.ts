@@ -58,13 +58,16 @@ function loginsOf(ownerUrl: string, key: Buffer): readonly [Login, Login, Login]
   return [loginOf('tenant'), loginOf('worker'), loginOf('auth')];
 }
 
-/** `<database>_<kind>`; PostgreSQL would cut a longer one silently, and two of them could become one. */
+/**
+ * `<database>_<kind>_login`, which is never a group's name, whatever the database is called. PostgreSQL would
+ * cut a longer one silently, and two of them could become one.
+ */
 function loginName(database: string, kind: Kind): string {
-  const name = `${database}_${kind}`;
+  const name = `${database}_${kind}_login`;
   if (Buffer.byteLength(name) <= MAX_NAME_BYTES) {
     return name;
   }
-  const suffix = `_${createHash('sha256').update(database).digest('hex').slice(0, 16)}_${kind}`;
+  const suffix = `_${createHash('sha256').update(database).digest('hex').slice(0, 16)}_${kind}_login`;
   const room = Buffer.from(database).subarray(0, MAX_NAME_BYTES - suffix.length);
   // A character that was cut in two is dropped.
   return `${room.toString('utf8').replace(/\uFFFD$/, '')}${suffix}`;

@@ -57,6 +57,6 @@ async function dropDatabase(name: string): Promise<void> {
   const url = inject('databaseUrl');
   await query(url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   for (const kind of ['tenant', 'worker', 'auth']) {
-    await query(url, `DROP ROLE IF EXISTS ${name}_${kind}`);
+    await query(url, `DROP ROLE IF EXISTS ${name}_${kind}_login`);
   }
 }
