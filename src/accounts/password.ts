@@ -1,0 +1,46 @@
+/** Passwords: what people choose, kept as Argon2id (RFC 9106). Length is the policy (NIST SP 800-63B 3.1.1). */
+import { hashPassword } from '../lib/crypto.ts';
+import { validationError } from '../lib/errors.ts';
+import type { Queryable } from '../platform/database/pool.ts';
+import { selectPasswordHash, upsertPassword } from './statements.ts';
+
+export const MIN_PASSWORD_CHARACTERS = 12;
+/** A bound on what is hashed, so that a request cannot make the server hash a book. */
+export const MAX_PASSWORD_BYTES = 1_024;
+
+/** Refuses (`VALIDATION`, path `password`) a password that is too short, too long, or the person's own address. */
+export function requireGoodPassword(password: string, email: string): void {
+  const fault = findFault(password, email);
+  if (fault !== undefined) throw validationError([{ path: ['password'], message: fault }]);
+}
+
+/** Stores the hash of a password that passes the policy; the one before ends. Errors: `requireGoodPassword`. */
+export async function setPassword(
+  db: Queryable,
+  user: { readonly id: string; readonly email: string },
+  password: string,
+  now: Date,
+): Promise<void> {
+  requireGoodPassword(password, user.email);
+  await db.query(upsertPassword(user.id, await hashPassword(password), now));
+}
+
+/** The stored hash (PHC form), or null when the user has no password. */
+export async function findPasswordHash(db: Queryable, userId: string): Promise<string | null> {
+  const { rows } = await db.query<{ hash: string }>(selectPasswordHash(userId));
+  return rows[0]?.hash ?? null;
+}
+
+function findFault(password: string, email: string): string | undefined {
+  // Code points, because a person counts an emoji as one.
+  if (Array.from(password).length < MIN_PASSWORD_CHARACTERS) {
+    return `A password needs at least ${MIN_PASSWORD_CHARACTERS} characters.`;
+  }
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+    return `A password may have at most ${MAX_PASSWORD_BYTES} bytes.`;
+  }
+  if (password.trim().toLowerCase() === email.trim().toLowerCase()) {
+    return 'A password must not be the email address.';
+  }
+  return undefined;
+}
