@@ -1,0 +1,149 @@
+/**
+ * Access tokens: JWTs (RFC 9068), each with a row for its jti, so that one can be listed and ended at once.
+ * A token is good while its signature, its claims and its row all say so.
+ */
+import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose';
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import type { Viewer } from '../accounts/viewer.ts';
+import type { Clock } from '../lib/clock.ts';
+import { translateDatabaseError } from '../platform/database/unavailable.ts';
+import { BearerError } from './bearer.ts';
+import type { AuthenticatedClient } from './client.ts';
+import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.ts';
+import { insertAccessToken, selectLiveClientToken } from './statements.ts';
+
+export const ACCESS_TOKEN_TTL_SECONDS = 3_600;
+
+/** A successful answer of the token endpoint (RFC 6749 5.1). */
+export type TokenResponse = {
+  readonly access_token: string;
+  readonly token_type: 'Bearer';
+  /** Seconds. */
+  readonly expires_in: number;
+  readonly scope: string;
+};
+
+export type AccessTokens = {
+  /**
+   * A token with which the client acts for its organization, stored. Undefined, and nothing stored, when the client
+   * is not, or no longer, what `client` says: its secret, status, scopes or grants have changed.
+   */
+  readonly issueToClient: (
+    client: AuthenticatedClient,
+    scopes: readonly string[],
+  ) => Promise<TokenResponse | undefined>;
+  /** The viewer a token stands for. Errors: `BearerError` (`invalid_token`); `UNAVAILABLE`. */
+  readonly verify: (token: string) => Promise<Viewer>;
+};
+
+export type AccessTokensDeps = {
+  readonly pool: Pool;
+  readonly signingKeys: SigningKeys;
+  /** Issuer and audience: the authorization server and the resource server are one. */
+  readonly issuer: string;
+  readonly clock: Clock;
+  readonly newId: () => string;
+};
+
+type Claims = z.infer<typeof CLAIMS>;
+type Live = { readonly clientId: string; readonly scopes: readonly string[]; readonly expiresAt: Date };
+
+const TOKEN_TYPE = 'at+jwt';
+const CLAIMS = z.object({ jti: z.uuid(), org: z.uuid(), client_id: z.string() });
+
+/** Issues and verifies the access tokens of one issuer. */
+export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
+  return {
+    issueToClient: (client, scopes) => issueToClient(deps, client, scopes),
+    verify: async (token) => {
+      try {
+        const claims = await verifyToken(deps, token);
+        return viewerOf(claims, await findLive(deps, claims));
+      } catch (error) {
+        throw translateDatabaseError(error);
+      }
+    },
+  };
+}
+
+async function issueToClient(
+  { pool, signingKeys, issuer, clock, newId }: AccessTokensDeps,
+  client: AuthenticatedClient,
+  scopes: readonly string[],
+): Promise<TokenResponse | undefined> {
+  const issuedAt = Math.floor(clock.now().getTime() / 1_000);
+  const expiresAt = issuedAt + ACCESS_TOKEN_TTL_SECONDS;
+  const id = newId();
+  const scope = scopes.join(' ');
+  const { kid, privateKey } = await signingKeys.current();
+  const claims = { client_id: client.clientId, scope, org: client.organizationId };
+  // Side by side: a token whose row is refused is dropped, and a row without a token entitles nobody.
+  const [signed, stored] = await Promise.all([
+    new SignJWT(claims)
+      .setProtectedHeader({ alg: SIGNING_ALGORITHM, typ: TOKEN_TYPE, kid })
+      .setIssuer(issuer)
+      .setAudience(issuer)
+      .setSubject(client.clientId)
+      .setJti(id)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(expiresAt)
+      .sign(privateKey),
+    pool.query(
+      insertAccessToken(
+        {
+          organizationId: client.organizationId,
+          id,
+          clientRef: client.id,
+          scopes,
+          expiresAt: new Date(expiresAt * 1_000),
+        },
+        { grantType: 'client_credentials', client, now: clock.now() },
+      ),
+    ),
+  ]);
+  if (stored.rowCount !== 1) return undefined;
+  return { access_token: signed, token_type: 'Bearer', expires_in: ACCESS_TOKEN_TTL_SECONDS, scope };
+}
+
+/** Checks what the token itself says (RFC 9068 4): signature by a published key, type, issuer, audience, time. */
+async function verifyToken({ signingKeys, issuer, clock }: AccessTokensDeps, token: string): Promise<Claims> {
+  try {
+    const { payload } = await jwtVerify(token, (header) => findKey(signingKeys, header), {
+      algorithms: [SIGNING_ALGORITHM],
+      typ: TOKEN_TYPE,
+      issuer,
+      audience: issuer,
+      requiredClaims: ['exp', 'iat', 'sub', 'jti', 'org', 'client_id'],
+      currentDate: clock.now(),
+    });
+    return CLAIMS.parse(payload);
+  } catch (error) {
+    if (error instanceof errors.JWTExpired)
+      throw new BearerError('invalid_token', 'The access token has expired.');
+    if (error instanceof errors.JOSEError || error instanceof z.ZodError) throw invalidToken();
+    throw error;
+  }
+}
+
+async function findKey(signingKeys: SigningKeys, header: JWTHeaderParameters) {
+  const key = header.kid === undefined ? undefined : await signingKeys.find(header.kid);
+  if (key === undefined) throw invalidToken();
+  return key;
+}
+
+/** Asked on every request, so that what was ended is refused from the next one on. */
+async function findLive({ pool, clock }: AccessTokensDeps, claims: Claims): Promise<Live> {
+  const { rows } = await pool.query<Live>(selectLiveClientToken(claims.org, claims.jti, clock.now()));
+  const live = rows[0];
+  if (live === undefined || live.clientId !== claims.client_id) throw invalidToken();
+  return live;
+}
+
+function viewerOf({ org, jti }: Claims, { clientId, scopes, expiresAt }: Live): Viewer {
+  return { organizationId: org, role: 'CLIENT', userId: null, clientId, scopes, expiresAt, tokenId: jti };
+}
+
+function invalidToken(): BearerError {
+  return new BearerError('invalid_token', 'The access token is not valid, or no longer.');
+}

@@ -1,0 +1,55 @@
+/** The authorization server, put together from its parts, as the composition root uses it. */
+import type { Hono } from 'hono';
+import type { Pool } from 'pg';
+import type { Viewer } from '../accounts/viewer.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { MasterKeys } from '../lib/crypto.ts';
+import type { AppError } from '../lib/errors.ts';
+import { createIdGenerator } from '../lib/ids.ts';
+import { createAccessTokens } from './access-token.ts';
+import { authenticateBearer, type BearerRequest, challenge } from './bearer.ts';
+import { cleanUpAccessTokens } from './clean-up.ts';
+import { createClients } from './client.ts';
+import { clientCredentialsGrant } from './grant-client-credentials.ts';
+import { protectedResourceMetadataUrl } from './metadata.ts';
+import { createOAuthRoutes } from './routes.ts';
+import { createSigningKeys } from './signing-key.ts';
+
+export type OAuthDeps = {
+  /** Logs in as a member of the role optio_auth. */
+  readonly pool: Pool;
+  readonly masterKeys: MasterKeys;
+  /** PUBLIC_URL, byte for byte. */
+  readonly issuer: string;
+  readonly clock: Clock;
+  /** Told of every failure that a client sees as `server_error` only. */
+  readonly reportError: (error: unknown) => void;
+  readonly newId?: () => string;
+};
+
+export type OAuth = {
+  readonly routes: Hono;
+  /** The viewer a request's bearer token stands for. Errors: `BearerError`; `UNAVAILABLE`. */
+  readonly authenticate: (request: BearerRequest) => Promise<Viewer>;
+  /** The WWW-Authenticate header for a refusal; undefined when there is none to give. */
+  readonly challenge: (error: AppError) => string | undefined;
+  /** Deletes what has expired; answers how many access tokens that were. For a scheduled job. */
+  readonly cleanUp: () => Promise<number>;
+};
+
+/** Composes the authorization server. Nothing is read or written before the first request. */
+export function createOAuth(deps: OAuthDeps): OAuth {
+  const { pool, issuer, clock, reportError } = deps;
+  const newId = deps.newId ?? createIdGenerator(() => clock.now().getTime());
+  const signingKeys = createSigningKeys(deps);
+  const accessTokens = createAccessTokens({ pool, signingKeys, issuer, clock, newId });
+  const clients = createClients({ pool, clock });
+  const grants = new Map([['client_credentials', clientCredentialsGrant(accessTokens)]]);
+  const resourceMetadata = protectedResourceMetadataUrl(issuer);
+  return {
+    routes: createOAuthRoutes({ issuer, signingKeys, clients, grants, reportError }),
+    authenticate: (request) => authenticateBearer(request, accessTokens.verify),
+    challenge: (error) => challenge(error, resourceMetadata),
+    cleanUp: () => cleanUpAccessTokens({ pool, clock }),
+  };
+}

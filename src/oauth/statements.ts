@@ -1,0 +1,167 @@
+/** The SQL of the authorization server. Statements on the way of a request are named: they are planned once. */
+import type { QueryConfig } from 'pg';
+import type { AuthenticatedClient } from './client.ts';
+
+// Held to the end of the transaction, so that processes that start together make one key.
+const SIGNING_KEY_LOCK = [7431, 3];
+
+/** Finds the client by its unique index and its secrets by (organization_id, client_ref): three pages in all. */
+export function selectClient(clientId: string, now: Date): QueryConfig {
+  return {
+    name: 'oauth_client',
+    text: `SELECT c.organization_id AS "organizationId", c.id, c.client_id AS "clientId", c.type, c.status,
+             c.grant_types AS "grantTypes", c.scopes,
+             ARRAY(SELECT s.hash FROM oauth_client_secrets s
+                   WHERE s.organization_id = c.organization_id AND s.client_ref = c.id
+                     AND (s.expires_at IS NULL OR s.expires_at > $2)) AS "secretHashes"
+           FROM oauth_clients c WHERE c.client_id = $1`,
+    values: [clientId, now],
+  };
+}
+
+export type NewClient = {
+  readonly organizationId: string;
+  readonly id: string;
+  readonly clientId: string;
+  readonly name: string;
+  readonly type: 'CONFIDENTIAL' | 'PUBLIC';
+  readonly status: 'PENDING' | 'APPROVED';
+  readonly grantTypes: readonly string[];
+  readonly scopes: readonly string[];
+};
+
+export function insertClient(client: NewClient, now: Date): QueryConfig {
+  const { organizationId, id, clientId, name, type, status, grantTypes, scopes } = client;
+  return {
+    text: `INSERT INTO oauth_clients
+             (organization_id, id, client_id, name, type, status, grant_types, scopes, created_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5::"OAuthClientType", $6::"OAuthClientStatus", $7, $8, $9, $9)`,
+    values: [organizationId, id, clientId, name, type, status, grantTypes, scopes, now],
+  };
+}
+
+export type NewClientSecret = {
+  readonly organizationId: string;
+  readonly id: string;
+  readonly clientRef: string;
+  readonly hash: Buffer;
+};
+
+export function insertClientSecret(secret: NewClientSecret, now: Date): QueryConfig {
+  return {
+    text: `INSERT INTO oauth_client_secrets (organization_id, id, client_ref, hash, created_at)
+           VALUES ($1, $2, $3, $4, $5)`,
+    values: [secret.organizationId, secret.id, secret.clientRef, secret.hash, now],
+  };
+}
+
+/** The oldest client of an organization: its ids are time-ordered and end the primary key. */
+export function selectFirstClientId(organizationId: string): QueryConfig {
+  return {
+    text: 'SELECT client_id AS "clientId" FROM oauth_clients WHERE organization_id = $1 ORDER BY id LIMIT 1',
+    values: [organizationId],
+  };
+}
+
+export type NewAccessToken = {
+  readonly organizationId: string;
+  readonly id: string;
+  readonly clientRef: string;
+  readonly scopes: readonly string[];
+  readonly expiresAt: Date;
+};
+
+/** What the server believed when it decided; the statement asks the database again. */
+export type Belief = {
+  readonly grantType: string;
+  readonly client: AuthenticatedClient;
+  readonly now: Date;
+};
+
+/**
+ * Stores a token if all that entitles the client to it is true at this moment; no row otherwise. Three lookups by
+ * primary key or index and one insert. The commit does not wait for the disk: a token row that a crash loses
+ * is a token that is refused, and its client asks for another.
+ */
+export function insertAccessToken(token: NewAccessToken, belief: Belief): QueryConfig {
+  return {
+    name: 'oauth_issue_access_token',
+    text: `INSERT INTO oauth_access_tokens (organization_id, id, client_ref, scopes, expires_at)
+           SELECT c.organization_id, $3, c.id, $4, $5
+           FROM set_config('synchronous_commit', 'off', true), oauth_clients c
+           WHERE c.organization_id = $1 AND c.id = $2 AND c.status = 'APPROVED'
+             AND $6 = ANY (c.grant_types) AND c.scopes = $7
+             AND EXISTS (SELECT FROM oauth_client_secrets s
+                         WHERE s.organization_id = c.organization_id AND s.client_ref = c.id
+                           AND s.hash = $8 AND (s.expires_at IS NULL OR s.expires_at > $9))`,
+    values: [
+      token.organizationId,
+      token.clientRef,
+      token.id,
+      token.scopes,
+      token.expiresAt,
+      belief.grantType,
+      belief.client.scopes,
+      belief.client.usedSecretHash,
+      belief.now,
+    ],
+  };
+}
+
+/**
+ * The token of a client that acts for its organization, while neither was ended; by two primary keys, in the one
+ * partition that the id lies in. A person's token is not found: it would carry that person's role.
+ */
+export function selectLiveClientToken(organizationId: string, id: string, now: Date): QueryConfig {
+  return {
+    name: 'oauth_live_client_token',
+    text: `SELECT c.client_id AS "clientId", t.scopes, t.expires_at AS "expiresAt"
+           FROM oauth_access_tokens t
+           JOIN oauth_clients c ON c.organization_id = t.organization_id AND c.id = t.client_ref
+           WHERE t.organization_id = $1 AND t.id = $2 AND t.user_id IS NULL
+             AND t.revoked_at IS NULL AND t.expires_at > $3 AND c.status = 'APPROVED'`,
+    values: [organizationId, id, now],
+  };
+}
+
+/** Deletes a bounded number of tokens made before `beforeId` that expired before `expiredBefore`; reads old partitions only. */
+export function deleteExpiredAccessTokens(beforeId: string, expiredBefore: Date, limit: number): QueryConfig {
+  return {
+    text: `DELETE FROM oauth_access_tokens t USING (
+             SELECT organization_id, id FROM oauth_access_tokens
+             WHERE id < $1 AND expires_at < $2 LIMIT $3) expired
+           WHERE t.organization_id = expired.organization_id AND t.id = expired.id AND t.id < $1`,
+    values: [beforeId, expiredBefore, limit],
+  };
+}
+
+export function lockSigningKeys(): QueryConfig {
+  return { text: 'SELECT pg_advisory_xact_lock($1, $2)', values: SIGNING_KEY_LOCK };
+}
+
+/** All that are published, newest first: a handful of rows. */
+export function selectSigningKeys(now: Date): QueryConfig {
+  return {
+    text: `SELECT id AS "kid", public_jwk AS "publicJwk", sealed_private AS "sealedPrivate",
+             signs_from AS "signsFrom", retires_at AS "retiresAt"
+           FROM signing_keys WHERE retires_at IS NULL OR retires_at > $1
+           ORDER BY signs_from DESC, id`,
+    values: [now],
+  };
+}
+
+export type NewSigningKey = {
+  readonly kid: string;
+  readonly algorithm: string;
+  readonly publicJwk: object;
+  readonly sealedPrivate: Buffer;
+  readonly signsFrom: Date;
+};
+
+export function insertSigningKey(key: NewSigningKey): QueryConfig {
+  return {
+    text: `INSERT INTO signing_keys (id, algorithm, public_jwk, sealed_private, created_at, signs_from)
+           VALUES ($1, $2, $3, $4, $5, $5)`,
+    values: [key.kid, key.algorithm, key.publicJwk, key.sealedPrivate, key.signsFrom],
+  };
+}
