@@ -48,4 +48,7 @@ export type UpdateRequest = {
  * Throws UNAUTHENTICATED out of the iteration when the viewer's token has expired or was revoked.
  * Returning the iterator frees everything.
  */
-export type SubscribeToUpdates = (viewer: Viewer, request: UpdateRequest) => AsyncIterableIterator<StreamItem>;
+export type SubscribeToUpdates = (
+  viewer: Viewer,
+  request: UpdateRequest,
+) => AsyncIterableIterator<StreamItem>;

@@ -121,10 +121,30 @@ CREATE TABLE "installation" (
   "id" INTEGER NOT NULL DEFAULT 1,
   "stream_epoch" UUID NOT NULL DEFAULT gen_random_uuid(),
   "fingerprint" TEXT NOT NULL DEFAULT '',
+  -- Lines of the update log of older transactions are no longer kept.
+  "log_starts_at" XID8 NOT NULL DEFAULT '0',
   CONSTRAINT "installation_pkey" PRIMARY KEY ("id"),
   CONSTRAINT "installation_is_one_row" CHECK ("id" = 1)
 );
 INSERT INTO "installation" DEFAULT VALUES;
+
+-- The epoch of the stream. A database that was restored or moved (another cluster, another timeline) gets a new one,
+-- so that a cursor of the old one is not taken for its own.
+CREATE FUNCTION optio.stream_epoch() RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  v_epoch uuid;
+  v_fingerprint text := (SELECT format('%s/%s/%s', s.system_identifier, c.timeline_id,
+    (SELECT oid FROM pg_database WHERE datname = current_database()))
+    FROM pg_control_system() s, pg_control_checkpoint() c);
+BEGIN
+  UPDATE installation SET fingerprint = v_fingerprint,
+    stream_epoch = CASE fingerprint WHEN '' THEN stream_epoch ELSE gen_random_uuid() END
+    WHERE fingerprint <> v_fingerprint;
+  SELECT stream_epoch INTO v_epoch FROM installation;
+  RETURN v_epoch;
+END $$;
+REVOKE ALL ON FUNCTION optio.stream_epoch() FROM PUBLIC;
 
 -- How each table is cut: its unit of time, and whether its key is a UUIDv7 or a time.
 CREATE TABLE "partitioning" (

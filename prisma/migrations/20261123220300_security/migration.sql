@@ -65,8 +65,6 @@ GRANT SELECT, INSERT, UPDATE ON "deliveries" TO optio_tenant;
 GRANT SELECT, INSERT ON "events" TO optio_tenant;
 GRANT SELECT ON "delivery_attempts", "webhook_subscription_health", "oauth_access_tokens" TO optio_tenant;
 GRANT SELECT, INSERT ON "delivery_updates" TO optio_tenant;
-GRANT SELECT ON "installation" TO optio_tenant;
-CREATE POLICY anyone ON "installation" FOR SELECT TO optio_tenant, optio_worker USING (true);
 
 DO $$
 DECLARE
@@ -82,11 +80,11 @@ END $$;
 
 -- The worker: every organization's deliveries and what is needed to send them, nothing of accounts and clients.
 GRANT SELECT ON "events", "webhook_secrets", "installation" TO optio_worker;
-GRANT SELECT, UPDATE ON "webhook_subscriptions", "deliveries", "installation" TO optio_worker;
+GRANT SELECT, UPDATE ON "webhook_subscriptions", "deliveries" TO optio_worker;
 GRANT SELECT, INSERT ON "delivery_attempts", "delivery_updates" TO optio_worker;
 GRANT SELECT, INSERT, UPDATE ON "webhook_subscription_health" TO optio_worker;
 GRANT SELECT, DELETE ON "event_idempotency_keys" TO optio_worker;
-CREATE POLICY worker_update ON "installation" FOR UPDATE TO optio_worker USING (true);
+CREATE POLICY worker ON "installation" FOR SELECT TO optio_worker USING (true);
 DO $$
 DECLARE
   name text;
@@ -114,4 +112,4 @@ END $$;
 GRANT EXECUTE ON FUNCTION optio.emit_events(uuid, uuid[], text[], timestamptz[], text[], text[], bytea[], timestamptz) TO optio_tenant, optio_worker;
 GRANT EXECUTE ON FUNCTION optio.log_deliveries(uuid, uuid[]), optio.hold_deliveries(uuid, uuid),
   optio.release_deliveries(uuid, uuid, timestamptz), optio.cancel_deliveries(uuid, uuid, timestamptz) TO optio_tenant, optio_worker;
-GRANT EXECUTE ON FUNCTION optio.ensure_partitions(timestamptz) TO optio_worker;
+GRANT EXECUTE ON FUNCTION optio.ensure_partitions(timestamptz), optio.stream_epoch() TO optio_worker;

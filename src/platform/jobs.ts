@@ -1,0 +1,109 @@
+/** Background jobs: pg-boss on our own pool. Its tables are made by the owner at start; worker and API only use them. */
+import { type Pool } from 'pg';
+import { type Job, PgBoss } from 'pg-boss';
+import { z } from 'zod';
+
+const SCHEMA = 'pgboss';
+const LANES = 'lane';
+
+/** A job as it was fetched: settling it with another count of retries affects nothing. */
+export type JobLease = { readonly id: string; readonly retryCount: number };
+/** A lane's turn: which subscription has something to send. */
+export type LaneJob = { readonly organizationId: string; readonly subscriptionId: string };
+export type LaneLease = LaneJob & { readonly job: JobLease };
+
+export type LaneJobs = {
+  /** Queues the lanes; one that is queued already stays as it is. */
+  readonly enqueue: (lanes: readonly LaneJob[]) => Promise<void>;
+  /** Takes up to `limit` lanes; nobody else has them until they are completed or their heartbeat stops. */
+  readonly take: (limit: number) => Promise<readonly LaneLease[]>;
+  /** Ends turns. A turn that was lost meanwhile is left alone. */
+  readonly complete: (leases: readonly LaneLease[]) => Promise<void>;
+  /** Keeps turns; answers those that are still held. */
+  readonly renew: (leases: readonly LaneLease[]) => Promise<readonly LaneLease[]>;
+  readonly stop: () => Promise<void>;
+};
+
+// pg-boss types this answer as an empty object.
+const TOUCHED = z.object({ settled: z.array(z.string()) });
+
+// A stalled lane is taken over after the heartbeat; that spends a retry, so there must be enough of them.
+const LANE_QUEUE = {
+  policy: 'stately',
+  heartbeatSeconds: 10,
+  expireInSeconds: 3_600,
+  retryLimit: 1_000_000,
+  deleteAfterSeconds: 60,
+} as const;
+
+/** Makes or upgrades pg-boss's tables and the queues, and lets the worker and the tenant use them. Safe to repeat. */
+export async function installJobs(owner: Pool): Promise<void> {
+  const boss = new PgBoss({ db: adapt(owner), schema: SCHEMA, supervise: false, schedule: false });
+  await boss.start();
+  await boss.createQueue(LANES, LANE_QUEUE);
+  await boss.stop({ graceful: false });
+  await owner.query(`
+    GRANT USAGE ON SCHEMA ${SCHEMA} TO optio_worker;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${SCHEMA} TO optio_worker;
+    GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${SCHEMA} TO optio_worker;
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${SCHEMA} TO optio_worker;`);
+}
+
+/** Starts pg-boss on the worker's pool. `supervise`: this process takes part in finding lanes whose worker died. */
+export async function startLaneJobs(
+  pool: Pool,
+  options: { readonly supervise: boolean; readonly onError: (error: Error) => void },
+): Promise<LaneJobs> {
+  const boss = new PgBoss({
+    db: adapt(pool),
+    schema: SCHEMA,
+    migrate: false,
+    createSchema: false,
+    schedule: false,
+    supervise: options.supervise,
+    superviseIntervalSeconds: 1,
+    monitorIntervalSeconds: 1,
+    maintenanceIntervalSeconds: 60,
+    reindex: false, // Needs the owner of the tables.
+    monitorVacuum: false,
+  });
+  boss.on('error', options.onError);
+  await boss.start();
+  return {
+    enqueue: async (lanes) => {
+      await boss.insert(
+        LANES,
+        lanes.map((lane) => ({ data: lane, singletonKey: lane.subscriptionId })),
+        { returnId: false },
+      );
+    },
+    take: async (limit) => {
+      const jobs = await boss.fetch<LaneJob>(LANES, { batchSize: limit, includeMetadata: true });
+      return jobs.map((job) => toLease(job));
+    },
+    complete: async (leases) => {
+      if (leases.length > 0) await boss.complete(LANES, leases.map(toAttempt));
+    },
+    renew: (leases) => renew(boss, leases),
+    stop: () => boss.stop({ graceful: false }),
+  };
+}
+
+async function renew(boss: PgBoss, leases: readonly LaneLease[]): Promise<readonly LaneLease[]> {
+  if (leases.length === 0) return [];
+  const { settled } = TOUCHED.parse(await boss.touch(LANES, leases.map(toAttempt)));
+  const kept = new Set(settled);
+  return leases.filter((lease) => kept.has(lease.job.id));
+}
+
+function toLease(job: Job<LaneJob> & { readonly retryCount: number }): LaneLease {
+  return { ...job.data, job: { id: job.id, retryCount: job.retryCount } };
+}
+
+function toAttempt({ job }: LaneLease): JobLease {
+  return { id: job.id, retryCount: job.retryCount };
+}
+
+function adapt(pool: Pool) {
+  return { executeSql: (text: string, values?: unknown[]) => pool.query(text, values) };
+}

@@ -1,0 +1,82 @@
+/** One attempt: the body as it was stored, signed by every valid secret, posted, and what follows from the answer. */
+import type { Clock } from '../lib/clock.ts';
+import { type MasterKeys, unseal } from '../lib/crypto.ts';
+import type { Outbound } from '../platform/outbound/http-client.ts';
+import { type CustomHeaders, maskHeaders } from './custom-headers.ts';
+import type { ClaimedDelivery, SubscriptionRow } from './lane-sql.ts';
+import { decideOutcome } from './outcome.ts';
+import { openSecret } from './secret.ts';
+import type { Settled } from './settlement.ts';
+import { parseSecret, type Secret, signatureHeaders } from './signature.ts';
+
+/** A subscription as the worker needs it: opened once, used for many attempts. */
+export type Target = {
+  readonly url: string;
+  readonly headers: CustomHeaders;
+  /** Newest first. */
+  readonly secrets: readonly { readonly secret: Secret; readonly expiresAt: number }[];
+  readonly retrySeconds: readonly number[];
+};
+
+export type AttemptDependencies = {
+  readonly outbound: Pick<Outbound, 'post'>;
+  readonly clock: Clock;
+  readonly random: () => number;
+};
+
+/** Opens what is sealed in the subscription. `retrySeconds` is the server's schedule, for those without their own. */
+export function openTarget(row: SubscriptionRow, keys: MasterKeys, retrySeconds: readonly number[]): Target {
+  const headers: CustomHeaders =
+    row.sealedHeaders === null ? [] : JSON.parse(unseal(keys, row.sealedHeaders, row.id).toString());
+  return {
+    url: row.targetUrl,
+    headers,
+    secrets: row.secrets.map(({ sealed, expiresAt }) => ({
+      secret: parseSecret(openSecret(keys, Buffer.from(sealed, 'base64'), row.id)),
+      expiresAt: expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
+    })),
+    retrySeconds: row.retrySeconds.length > 0 ? row.retrySeconds : retrySeconds,
+  };
+}
+
+/** Makes the next attempt of a delivery. Never throws: whatever happens is a result. */
+export async function makeAttempt(
+  deps: AttemptDependencies,
+  target: Target,
+  delivery: ClaimedDelivery,
+): Promise<Settled> {
+  const startedAt = deps.clock.now();
+  const body = Buffer.from(delivery.body ?? '');
+  const headers = requestHeaders(target, delivery, body, startedAt);
+  const result = await deps.outbound.post({ url: target.url, headers, body });
+  const outcome = decideOutcome({
+    result,
+    attemptNumber: delivery.attemptCount - delivery.scheduleStart + 1,
+    schedule: target.retrySeconds,
+    now: deps.clock.now(),
+    random: deps.random,
+  });
+  return { delivery, startedAt, requestHeaders: maskHeaders(headers), result, outcome };
+}
+
+function requestHeaders(
+  target: Target,
+  delivery: ClaimedDelivery,
+  body: Buffer,
+  now: Date,
+): readonly [string, string][] {
+  const secrets = target.secrets
+    .filter(({ expiresAt }) => expiresAt > now.getTime())
+    .map(({ secret }) => secret);
+  const timestampSeconds = Math.floor(now.getTime() / 1_000);
+  const signatures = signatureHeaders({ body, deliveryId: delivery.id, timestampSeconds, secrets });
+  return [
+    ...target.headers,
+    ['content-type', 'application/json'],
+    ['user-agent', 'OptioConnect/1'],
+    ['X-Optio-Event', delivery.eventType],
+    ['X-Optio-Delivery', delivery.id],
+    ['X-Optio-Event-Id', delivery.eventId],
+    ...Object.entries(signatures),
+  ].map(([name, value]) => [name ?? '', value ?? '']);
+}

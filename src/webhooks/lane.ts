@@ -1,0 +1,106 @@
+/**
+ * A lane: one subscription, pumped by one worker at a time. That its limits hold across all workers follows from
+ * that: they are decided here, in the memory of the one that has it.
+ */
+import type { LaneLease } from '../platform/jobs.ts';
+import type { Target } from './attempt.ts';
+import type { ClaimedDelivery } from './lane-sql.ts';
+
+export type Lane = {
+  readonly lease: LaneLease;
+  /** Undefined: not loaded yet, or not to be sent to. */
+  target: Target | undefined;
+  /** The version of the subscription that `target` was made of. */
+  version: number;
+  maxConcurrency: number;
+  rate: RateLimit | undefined;
+  /** Claimed and not yet sent. */
+  ready: ClaimedDelivery[];
+  /** Attempts on the wire. */
+  sending: number;
+  /** Claimed and not yet settled: what a claim must leave out. */
+  readonly unsettled: Set<string>;
+  /** A claim may find more. */
+  hungry: boolean;
+  /** Milliseconds of the monotonic clock. */
+  readonly openedAt: number;
+  renewedAt: number;
+  quietSince: number;
+};
+
+/** A bucket that fills with `perSecond` tokens a second and holds one second's worth. */
+export type RateLimit = { readonly perSecond: number; tokens: number; filledAt: number };
+
+const MAX_AHEAD = 100;
+// Less than the heartbeat of the lane's job: whoever was frozen longer may have lost its lane without knowing.
+const TRUSTED_MS = 8_000;
+
+/** A lane as it is taken: nothing known of it yet. */
+export function openLane(lease: LaneLease, now: number): Lane {
+  return {
+    lease,
+    target: undefined,
+    version: 0,
+    maxConcurrency: 1,
+    rate: undefined,
+    ready: [],
+    sending: 0,
+    unsettled: new Set(),
+    hungry: true,
+    openedAt: now,
+    renewedAt: now,
+    quietSince: now,
+  };
+}
+
+/** How many deliveries the lane wants to claim now; 0 while enough of them are ready or nothing more is expected. */
+export function claimSize(lane: Lane, now: number): number {
+  if (!lane.hungry || !isTrusted(lane, now)) return 0;
+  const ahead = Math.min(MAX_AHEAD, Math.max(20, lane.maxConcurrency * 4), lane.rate?.perSecond ?? MAX_AHEAD);
+  return lane.ready.length > ahead / 2 ? 0 : ahead - lane.ready.length;
+}
+
+/** Takes the next delivery that may be sent now: within the lane's concurrency, rate, and lease. */
+export function takeNext(lane: Lane, now: number): ClaimedDelivery | undefined {
+  if (lane.target === undefined || lane.sending >= lane.maxConcurrency || lane.ready.length === 0)
+    return undefined;
+  if (!isTrusted(lane, now) || !takeToken(lane.rate, now)) return undefined;
+  lane.sending += 1;
+  return lane.ready.shift();
+}
+
+/** Puts what was claimed into the lane. */
+export function addClaimed(lane: Lane, deliveries: readonly ClaimedDelivery[]): void {
+  for (const delivery of deliveries) lane.unsettled.add(delivery.id);
+  lane.ready.push(...deliveries);
+}
+
+/** Forgets what was claimed and not sent; it is still in the database. */
+export function dropReady(lane: Lane): void {
+  for (const delivery of lane.ready) lane.unsettled.delete(delivery.id);
+  lane.ready = [];
+}
+
+/** Whether nothing is claimed, on the wire or waiting to be settled. */
+export function isIdle(lane: Lane): boolean {
+  return lane.unsettled.size === 0;
+}
+
+/** Whether the lease was renewed so lately that nobody else can have the lane. */
+export function isTrusted(lane: Lane, now: number): boolean {
+  return now - lane.renewedAt < TRUSTED_MS;
+}
+
+/** A new bucket, full; undefined for no limit. */
+export function rateLimit(perSecond: number | null, now: number): RateLimit | undefined {
+  return perSecond === null ? undefined : { perSecond, tokens: perSecond, filledAt: now };
+}
+
+function takeToken(rate: RateLimit | undefined, now: number): boolean {
+  if (rate === undefined) return true;
+  rate.tokens = Math.min(rate.perSecond, rate.tokens + ((now - rate.filledAt) * rate.perSecond) / 1_000);
+  rate.filledAt = now;
+  if (rate.tokens < 1) return false;
+  rate.tokens -= 1;
+  return true;
+}

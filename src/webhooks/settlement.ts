@@ -1,0 +1,79 @@
+/** Settlement: gathers the results of attempts and writes them in batches, one transaction each, one after the other. */
+import type { Pool } from 'pg';
+import type { Clock } from '../lib/clock.ts';
+import { inTransaction } from '../platform/database/pool.ts';
+import type { Doorbell } from '../platform/doorbell.ts';
+import type { AttemptResult } from '../platform/outbound/http-client.ts';
+import type { ClaimedDelivery } from './lane-sql.ts';
+import type { Outcome } from './outcome.ts';
+import { settleBatch } from './settlement-sql.ts';
+
+/** An attempt that was made, and what follows from it. */
+export type Settled = {
+  readonly delivery: ClaimedDelivery;
+  readonly startedAt: Date;
+  readonly requestHeaders: readonly (readonly [string, string])[];
+  readonly result: AttemptResult;
+  readonly outcome: Outcome;
+};
+
+export type Settlement = {
+  /** Takes a result; resolves once it is written (or, if the lane was lost, found to be somebody else's). */
+  readonly add: (settled: Settled) => Promise<void>;
+  /** Resolves when all that was added is written. */
+  readonly drain: () => Promise<void>;
+  /** How many results wait to be written. */
+  readonly backlog: () => number;
+};
+
+export type SettlementOptions = {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly doorbell: Pick<Doorbell, 'ring'>;
+  readonly onError: (error: Error) => void;
+  /** Waits before a batch that failed is tried again. */
+  readonly pause: () => Promise<void>;
+};
+
+const MAX_BATCH = 500;
+
+type Entry = { readonly settled: Settled; readonly done: () => void };
+
+/**
+ * While one batch is written, the next one gathers: batches are small on an idle system and grow with the load.
+ * A batch that the database does not take is tried again until it does; nothing that was sent is forgotten.
+ */
+export function createSettlement({ pool, clock, doorbell, onError, pause }: SettlementOptions): Settlement {
+  const waiting: Entry[] = [];
+  let running: Promise<void> | undefined;
+
+  const write = async (batch: readonly Settled[]): Promise<void> => {
+    for (;;) {
+      try {
+        await inTransaction(pool, (client) => settleBatch(client, batch, clock.now()));
+        doorbell.ring('updates');
+        return;
+      } catch (error) {
+        onError(error instanceof Error ? error : new Error(String(error)));
+        await pause();
+      }
+    }
+  };
+  const run = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, MAX_BATCH);
+      await write(batch.map((entry) => entry.settled));
+      for (const entry of batch) entry.done();
+    }
+    running = undefined;
+  };
+  return {
+    add: (settled) =>
+      new Promise((done) => {
+        waiting.push({ settled, done });
+        running ??= Promise.resolve().then(run);
+      }),
+    drain: () => running ?? Promise.resolve(),
+    backlog: () => waiting.length,
+  };
+}
