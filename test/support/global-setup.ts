@@ -1,10 +1,13 @@
 /** One PostgreSQL for the whole test run, with a migrated database that the tests' own are copies of. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
+import { lockFolder } from '../../src/platform/embedded-postgres/folder-lock.ts';
+import { processCommandLine } from '../../src/platform/embedded-postgres/process-identity.ts';
 import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres/start.ts';
 import { migrate } from '../../src/platform/migrate/migrate.ts';
 
@@ -17,9 +20,14 @@ declare module 'vitest' {
 
 const PRISMA = fileURLToPath(new URL('../../prisma', import.meta.url));
 const TEMPLATE = 'optio_template';
+const PREFIX = 'optio-test-run-';
+const MEMORY = '/dev/shm';
+const MEMORY_NEEDED_BYTES = 2_000_000_000;
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const directory = await mkdtemp(join(tmpdir(), 'optio-test-'));
+  const parent = await scratchFolder();
+  await removeLeftovers(parent);
+  const directory = await mkdtemp(join(parent, PREFIX));
   const database = await startEmbeddedPostgres({
     directory,
     log: { info: () => undefined, warn: report, error: report },
@@ -48,6 +56,45 @@ async function makeTemplate(ownerUrl: string): Promise<void> {
   const url = new URL(ownerUrl);
   url.pathname = `/${TEMPLATE}`;
   await migrate({ url: url.href, directory: PRISMA, log: { info: () => undefined } });
+}
+
+/** A database is some 300 files: in memory a copy takes 15 ms, on a disk 200. A container may have little of it. */
+async function scratchFolder(): Promise<string> {
+  const memory = await statfs(MEMORY).catch(() => undefined);
+  return memory !== undefined && memory.bavail * memory.bsize > MEMORY_NEEDED_BYTES ? MEMORY : tmpdir();
+}
+
+/** Ends and removes what test runs that were killed left behind. */
+async function removeLeftovers(parent: string): Promise<void> {
+  const names = (await readdir(parent)).filter((name) => name.startsWith(PREFIX));
+  for (const directory of names.map((name) => join(parent, name))) {
+    if (isAbandoned(directory)) {
+      await endPostgres(directory);
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+}
+
+/** A run that has only just begun has no lock yet: its folder is left alone. */
+function isAbandoned(directory: string): boolean {
+  try {
+    if (!existsSync(join(directory, 'lock'))) {
+      return false;
+    }
+    lockFolder(directory);
+    return true;
+  } catch {
+    // Held by a run that lives, or removed meanwhile.
+    return false;
+  }
+}
+
+async function endPostgres(directory: string): Promise<void> {
+  const pidFile = await readFile(join(directory, 'data/postmaster.pid'), 'utf8').catch(() => '');
+  const pid = Number.parseInt(pidFile, 10);
+  if (pid > 0 && processCommandLine(pid)?.includes(directory) === true) {
+    process.kill(pid, 'SIGKILL');
+  }
 }
 
 function report(fields: object, message: string): void {

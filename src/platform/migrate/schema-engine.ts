@@ -60,7 +60,7 @@ async function loadEngine() {
     },
   });
   const { instance } = await WebAssembly.instantiate(bytes, {
-    './schema_engine_bg.js': { ...bindings },
+    './schema_engine_bg.js': withoutLingeringTimers(bindings),
   });
   // oxlint-disable-next-line no-underscore-dangle -- the name that wasm-bindgen gives it
   bindings.__wbg_set_wasm(instance.exports);
@@ -70,4 +70,20 @@ async function loadEngine() {
   }
   start();
   return bindings;
+}
+
+/**
+ * The engine sets a timer of ten seconds when it waits for its lock and never clears it: it would keep a
+ * program alive that is done.
+ */
+function withoutLingeringTimers(bindings: object): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(bindings).map(([name, value]: [string, unknown]) =>
+      name.startsWith('__wbg_setTimeout_') ? [name, setUnreferenced] : [name, value],
+    ),
+  );
+}
+
+function setUnreferenced(callback: () => void, delayMs: number): NodeJS.Timeout {
+  return setTimeout(callback, delayMs >>> 0).unref();
 }
