@@ -24,6 +24,8 @@ export type AppErrorOptions = {
   readonly faults?: readonly Fault[];
   /** The scope that is missing, for `FORBIDDEN`. */
   readonly requiredScope?: string;
+  /** The version that the thing has now, for a `CONFLICT` of versions. */
+  readonly currentVersion?: number;
   /** When it is worth another try, in seconds, for `RATE_LIMITED` and `UNAVAILABLE`. */
   readonly retryAfterSeconds?: number;
 };
@@ -34,6 +36,7 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly faults: readonly Fault[];
   readonly requiredScope: string | undefined;
+  readonly currentVersion: number | undefined;
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
@@ -41,6 +44,7 @@ export class AppError extends Error {
     this.code = code;
     this.faults = options.faults ?? [];
     this.requiredScope = options.requiredScope;
+    this.currentVersion = options.currentVersion;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }

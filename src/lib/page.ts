@@ -30,3 +30,14 @@ export function toPage<T>(rows: readonly T[], { limit, before }: PageRequest): P
   const kept = rows.slice(0, limit);
   return { items: before === undefined ? kept : kept.toReversed(), hasMore: rows.length > limit };
 }
+
+/** As far as lists are counted: a number of millions is not worth what it costs. */
+export const MAX_COUNT = 10_000;
+
+/** How many there are: exactly, or (`isExact` false) at least so many. */
+export type Count = { readonly value: number; readonly isExact: boolean };
+
+/** Makes the count of what was counted up to one more than MAX_COUNT. */
+export function toCount(counted: number): Count {
+  return { value: Math.min(counted, MAX_COUNT), isExact: counted <= MAX_COUNT };
+}

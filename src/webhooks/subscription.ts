@@ -4,7 +4,15 @@ import type { WebhookSubscription } from '../generated/prisma/client.ts';
 import { seal } from '../lib/crypto.ts';
 import { AppError, validationError } from '../lib/errors.ts';
 import { isUuid, newId } from '../lib/ids.ts';
-import { type Page, type PageRequest, pageQuery, toPage } from '../lib/page.ts';
+import {
+  type Count,
+  MAX_COUNT,
+  type Page,
+  type PageRequest,
+  pageQuery,
+  toCount,
+  toPage,
+} from '../lib/page.ts';
 import type { Tx } from '../platform/database/tenancy.ts';
 import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
 import { addSecret, endSecrets } from './secret.ts';
@@ -68,18 +76,22 @@ export async function listSubscriptions(
   const { id, take, order } = pageQuery(page);
   const rows = await context.read((tx) =>
     tx.webhookSubscription.findMany({
-      where: {
-        organizationId: context.viewer.organizationId,
-        id,
-        deletedAt: null,
-        ...(filter.eventType === undefined ? {} : { eventTypes: { hasSome: [filter.eventType, '*'] } }),
-        ...(filter.active === undefined ? {} : { status: filter.active ? 'ACTIVE' : { not: 'ACTIVE' } }),
-      },
+      where: { AND: [{ id }, conditions(context.viewer.organizationId, filter)] },
       orderBy: { id: order },
       take,
     }),
   );
   return toPage(rows, page);
+}
+
+/** How many subscriptions `listSubscriptions` would list. */
+export async function countSubscriptions(
+  context: WebhookContext,
+  filter: SubscriptionFilter,
+): Promise<Count> {
+  authorize(context.viewer, MAY_READ);
+  const where = conditions(context.viewer.organizationId, filter);
+  return toCount(await context.read((tx) => tx.webhookSubscription.count({ where, take: MAX_COUNT + 1 })));
 }
 
 /** One subscription; NOT_FOUND for one of another organization as for one that never was. */
@@ -173,10 +185,19 @@ async function lockSubscription(tx: Tx, organizationId: string, id: string): Pro
   return findSubscription(tx, organizationId, id);
 }
 
+function conditions(organizationId: string, { eventType, active }: SubscriptionFilter) {
+  return {
+    organizationId,
+    deletedAt: null,
+    ...(eventType === undefined ? {} : { eventTypes: { hasSome: [eventType, '*'] } }),
+    ...(active === undefined ? {} : { status: active ? ('ACTIVE' as const) : { not: 'ACTIVE' as const } }),
+  };
+}
+
 function requireVersion(current: WebhookSubscription, expected: number | undefined): void {
   if (expected === undefined || expected === current.version) return;
   const message = `The webhook subscription was changed meanwhile: it has version ${current.version}, not ${expected}.`;
-  throw new AppError('CONFLICT', message);
+  throw new AppError('CONFLICT', message, { currentVersion: current.version });
 }
 
 async function requireRoom(tx: Tx, organizationId: string): Promise<void> {

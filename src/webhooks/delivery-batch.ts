@@ -1,0 +1,203 @@
+/**
+ * What belongs to many deliveries, or the deliveries that belong to many subscriptions or events, in one statement
+ * each: as much for one as for a hundred. By hand, because every parent needs a limit of its own (LATERAL).
+ */
+import { authorize } from '../accounts/viewer.ts';
+import {
+  type Delivery,
+  type DeliveryAttempt,
+  Prisma,
+  type WebhookSubscription,
+} from '../generated/prisma/client.ts';
+import { isUuid, lowestUuidAt } from '../lib/ids.ts';
+import {
+  type Count,
+  MAX_COUNT,
+  type Page,
+  type PageRequest,
+  pageQuery,
+  toCount,
+  toPage,
+} from '../lib/page.ts';
+import { MAY_READ, type WebhookContext } from './context.ts';
+import type { DeliveryFilter } from './delivery.ts';
+
+/** An attempt without what was sent and received. */
+export type AttemptRecord = Omit<DeliveryAttempt, 'requestHeaders' | 'responseHeaders' | 'responseBody'>;
+/** What was sent and received. */
+export type AttemptContent = Pick<
+  DeliveryAttempt,
+  'deliveryId' | 'number' | 'requestHeaders' | 'responseHeaders' | 'responseBody'
+>;
+export type AttemptKey = { readonly deliveryId: string; readonly number: number };
+
+/** What deliveries belong to. */
+export type DeliveryParent = 'subscription' | 'event';
+
+export const MAX_ATTEMPTS = 100;
+
+const DELIVERY_COLUMNS = Prisma.raw(`
+  organization_id AS "organizationId", id, subscription_id AS "subscriptionId", event_id AS "eventId",
+  event_type AS "eventType", status::text AS status, due_at AS "dueAt", attempt_count AS "attemptCount",
+  schedule_start AS "scheduleStart", version, last_response_code AS "lastResponseCode", last_error AS "lastError",
+  completed_at AS "completedAt", replay_of_id AS "replayOfId", is_test AS "isTest"`);
+
+const ATTEMPT_COLUMNS = Prisma.raw(`
+  organization_id AS "organizationId", delivery_id AS "deliveryId", number, started_at AS "startedAt",
+  dns_ms AS "dnsMs", connect_ms AS "connectMs", tls_ms AS "tlsMs", first_byte_ms AS "firstByteMs",
+  total_ms AS "totalMs", response_code AS "responseCode", error_kind AS "errorKind", error`);
+
+const PARENT_COLUMNS = {
+  subscription: Prisma.raw('subscription_id'),
+  event: Prisma.raw('event_id'),
+} as const satisfies Record<DeliveryParent, Prisma.Sql>;
+
+/** The viewer's deliveries among these ids. */
+export async function findDeliveries(
+  context: WebhookContext,
+  ids: readonly string[],
+): Promise<readonly Delivery[]> {
+  authorize(context.viewer, MAY_READ);
+  const where = { organizationId: context.viewer.organizationId, id: { in: ids.filter(isUuid) } };
+  return context.read((tx) => tx.delivery.findMany({ where }));
+}
+
+/** The viewer's subscriptions among these ids, deleted ones included: history still refers to them. */
+export async function findSubscriptions(
+  context: WebhookContext,
+  ids: readonly string[],
+): Promise<readonly WebhookSubscription[]> {
+  authorize(context.viewer, MAY_READ);
+  const where = { organizationId: context.viewer.organizationId, id: { in: ids.filter(isUuid) } };
+  return context.read((tx) => tx.webhookSubscription.findMany({ where }));
+}
+
+/** A page of the deliveries of each parent, newest first. Plan: for each parent an index scan that stops at the limit. */
+export async function listDeliveriesOf(
+  context: WebhookContext,
+  parents: { readonly kind: DeliveryParent; readonly ids: readonly string[] },
+  filter: DeliveryFilter,
+  page: PageRequest,
+): Promise<ReadonlyMap<string, Page<Delivery>>> {
+  authorize(context.viewer, MAY_READ);
+  const { id, take, order } = pageQuery(page);
+  const rows = await context.read(
+    (tx) => tx.$queryRaw<(Delivery & { readonly parentId: string })[]>`
+      SELECT p.id AS "parentId", d.*
+      FROM unnest(${parents.ids}::uuid[]) AS p (id)
+      CROSS JOIN LATERAL (
+        SELECT ${DELIVERY_COLUMNS} FROM deliveries
+        WHERE ${conditions(context, filter)} AND ${PARENT_COLUMNS[parents.kind]} = p.id
+          ${id.lt === undefined ? Prisma.empty : Prisma.sql`AND id < ${id.lt}::uuid`}
+          ${id.gt === undefined ? Prisma.empty : Prisma.sql`AND id > ${id.gt}::uuid`}
+        ORDER BY id ${Prisma.raw(order)} LIMIT ${take}
+      ) AS d
+      ORDER BY d.id ${Prisma.raw(order)}`,
+  );
+  const byParent = Map.groupBy(rows, (row) => row.parentId);
+  return new Map(parents.ids.map((parent) => [parent, toPage(byParent.get(parent) ?? [], page)]));
+}
+
+/** How many deliveries each parent has, each counted to the same limit. */
+export async function countDeliveriesOf(
+  context: WebhookContext,
+  parents: { readonly kind: DeliveryParent; readonly ids: readonly string[] },
+  filter: DeliveryFilter,
+): Promise<ReadonlyMap<string, Count>> {
+  authorize(context.viewer, MAY_READ);
+  const rows = await context.read(
+    (tx) => tx.$queryRaw<{ readonly parentId: string; readonly counted: number }[]>`
+      SELECT p.id AS "parentId", d.counted
+      FROM unnest(${parents.ids}::uuid[]) AS p (id)
+      CROSS JOIN LATERAL (
+        SELECT count(*)::int AS counted FROM (
+          SELECT FROM deliveries
+          WHERE ${conditions(context, filter)} AND ${PARENT_COLUMNS[parents.kind]} = p.id
+          LIMIT ${MAX_COUNT + 1}
+        ) AS limited
+      ) AS d`,
+  );
+  return new Map(rows.map(({ parentId, counted }) => [parentId, toCount(counted)]));
+}
+
+/** How many deliveries `listDeliveries` would list. */
+export async function countDeliveries(context: WebhookContext, filter: DeliveryFilter): Promise<Count> {
+  authorize(context.viewer, MAY_READ);
+  const rows = await context.read(
+    (tx) => tx.$queryRaw<{ readonly counted: number }[]>`
+      SELECT count(*)::int AS counted
+      FROM (SELECT FROM deliveries WHERE ${conditions(context, filter)} LIMIT ${MAX_COUNT + 1}) AS limited`,
+  );
+  return toCount(rows[0]?.counted ?? 0);
+}
+
+/** The attempts of each delivery, first one first; where there are more than `limit` (at most 100), the latest. */
+export async function listAttemptsOf(
+  context: WebhookContext,
+  deliveryIds: readonly string[],
+  limit: number,
+): Promise<ReadonlyMap<string, readonly AttemptRecord[]>> {
+  authorize(context.viewer, MAY_READ);
+  const rows = await context.read(
+    (tx) => tx.$queryRaw<AttemptRecord[]>`
+      SELECT a.*
+      FROM unnest(${deliveryIds}::uuid[]) AS d (id)
+      CROSS JOIN LATERAL (
+        SELECT ${ATTEMPT_COLUMNS} FROM delivery_attempts
+        WHERE organization_id = ${context.viewer.organizationId}::uuid AND delivery_id = d.id
+        ORDER BY number DESC LIMIT ${Math.min(limit, MAX_ATTEMPTS)}
+      ) AS a
+      ORDER BY a.number`,
+  );
+  return Map.groupBy(rows, (row) => row.deliveryId);
+}
+
+/** These attempts of the viewer's deliveries. */
+export async function findAttempts(
+  context: WebhookContext,
+  keys: readonly AttemptKey[],
+): Promise<readonly AttemptRecord[]> {
+  return selectAttempts(context, keys, ATTEMPT_COLUMNS);
+}
+
+/** What was sent and received in these attempts; credentials in the headers were masked when they were stored. */
+export async function findAttemptContents(
+  context: WebhookContext,
+  keys: readonly AttemptKey[],
+): Promise<readonly AttemptContent[]> {
+  const columns = Prisma.raw(`delivery_id AS "deliveryId", number, request_headers AS "requestHeaders",
+    response_headers AS "responseHeaders", response_body AS "responseBody"`);
+  return selectAttempts(context, keys, columns);
+}
+
+async function selectAttempts<T>(
+  context: WebhookContext,
+  keys: readonly AttemptKey[],
+  columns: Prisma.Sql,
+): Promise<readonly T[]> {
+  authorize(context.viewer, MAY_READ);
+  const known = keys.filter(({ deliveryId }) => isUuid(deliveryId));
+  return context.read(
+    (tx) => tx.$queryRaw<T[]>`
+      SELECT ${columns} FROM delivery_attempts
+      WHERE organization_id = ${context.viewer.organizationId}::uuid AND (delivery_id, number) IN (
+        SELECT * FROM unnest(${known.map((key) => key.deliveryId)}::uuid[], ${known.map((key) => key.number)}::int[]))`,
+  );
+}
+
+/** The same as the conditions of `listDeliveries`. */
+function conditions({ viewer }: WebhookContext, filter: DeliveryFilter): Prisma.Sql {
+  const { statuses, subscriptionId, eventId, eventType, since, until } = filter;
+  const parts = [Prisma.sql`organization_id = ${viewer.organizationId}::uuid`];
+  if (statuses !== undefined) parts.push(Prisma.sql`status = ANY (${statuses}::text[]::"DeliveryStatus"[])`);
+  if (subscriptionId !== undefined) parts.push(equalsId('subscription_id', subscriptionId));
+  if (eventId !== undefined) parts.push(equalsId('event_id', eventId));
+  if (eventType !== undefined) parts.push(Prisma.sql`event_type = ${eventType}`);
+  if (since !== undefined) parts.push(Prisma.sql`id >= ${lowestUuidAt(since)}::uuid`);
+  if (until !== undefined) parts.push(Prisma.sql`id < ${lowestUuidAt(until)}::uuid`);
+  return Prisma.join(parts, ' AND ');
+}
+
+function equalsId(column: 'subscription_id' | 'event_id', id: string): Prisma.Sql {
+  return isUuid(id) ? Prisma.sql`${Prisma.raw(column)} = ${id}::uuid` : Prisma.sql`false`;
+}
