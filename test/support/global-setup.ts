@@ -1,15 +1,15 @@
 /** One PostgreSQL for the whole test run, with a migrated database that the tests' own are copies of. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { lockFolder } from '../../src/platform/embedded-postgres/folder-lock.ts';
-import { processCommandLine } from '../../src/platform/embedded-postgres/process-identity.ts';
+import { readPidFile } from '../../src/platform/embedded-postgres/pid-file.ts';
 import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres/start.ts';
 import { migrate } from '../../src/platform/migrate/migrate.ts';
+import { scratchFolder, scratchParent } from './scratch-folder.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -21,13 +21,10 @@ declare module 'vitest' {
 const PRISMA = fileURLToPath(new URL('../../prisma', import.meta.url));
 const TEMPLATE = 'optio_template';
 const PREFIX = 'optio-test-run-';
-const MEMORY = '/dev/shm';
-const MEMORY_NEEDED_BYTES = 2_000_000_000;
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const parent = await scratchFolder();
-  await removeLeftovers(parent);
-  const directory = await mkdtemp(join(parent, PREFIX));
+  await removeLeftovers(await scratchParent());
+  const directory = await scratchFolder(PREFIX);
   const database = await startEmbeddedPostgres({
     directory,
     log: { info: () => undefined, warn: report, error: report },
@@ -58,12 +55,6 @@ async function makeTemplate(ownerUrl: string): Promise<void> {
   await migrate({ url: url.href, directory: PRISMA, log: { info: () => undefined } });
 }
 
-/** A database is some 300 files: in memory a copy takes 15 ms, on a disk 200. A container may have little of it. */
-async function scratchFolder(): Promise<string> {
-  const memory = await statfs(MEMORY).catch(() => undefined);
-  return memory !== undefined && memory.bavail * memory.bsize > MEMORY_NEEDED_BYTES ? MEMORY : tmpdir();
-}
-
 /** Ends and removes what test runs that were killed left behind. */
 async function removeLeftovers(parent: string): Promise<void> {
   const names = (await readdir(parent)).filter((name) => name.startsWith(PREFIX));
@@ -90,10 +81,9 @@ function isAbandoned(directory: string): boolean {
 }
 
 async function endPostgres(directory: string): Promise<void> {
-  const pidFile = await readFile(join(directory, 'data/postmaster.pid'), 'utf8').catch(() => '');
-  const pid = Number.parseInt(pidFile, 10);
-  if (pid > 0 && processCommandLine(pid)?.includes(directory) === true) {
-    process.kill(pid, 'SIGKILL');
+  const recorded = await readPidFile(join(directory, 'data'));
+  if (recorded?.isAlive === true) {
+    process.kill(recorded.pid, 'SIGKILL');
   }
 }
 

@@ -1,16 +1,10 @@
-/** What a server that was killed leaves behind: a PostgreSQL that still runs, or only its postmaster.pid. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** The PostgreSQL that a server which was killed leaves running. */
 import { Client } from 'pg';
 import type { Folder } from './cluster.ts';
+import { readPidFile } from './pid-file.ts';
 import { end, ORPHAN_SHUTDOWN, type Postmaster, watchProcess } from './postmaster.ts';
-import { processCommandLine, processIdentity } from './process-identity.ts';
 
-// Above the highest pid that Linux (2^22) and macOS (99998) give.
-const NOBODY = '99999999';
 const ANSWER_WITHIN_MS = 2000;
-
-type PidFile = { readonly pid: number; readonly dataDirectory: string; readonly port: number };
 
 export type OrphanOptions = {
   readonly folder: Folder;
@@ -21,17 +15,12 @@ export type OrphanOptions = {
 };
 
 /**
- * Adopts a PostgreSQL that still serves the folder with the expected settings, ends one that does not, and
- * disarms a postmaster.pid whose pid now belongs to another program. Undefined: the folder is free to start.
- * The caller holds the folder's lock.
+ * Adopts a PostgreSQL that still serves the folder with the expected settings, and ends one that does not.
+ * Undefined: none runs there any more. The caller holds the folder's lock.
  */
 export async function adoptOrphan(options: OrphanOptions): Promise<Postmaster | undefined> {
-  const recorded = await readPidFile(options.folder);
-  if (recorded === undefined || processIdentity(recorded.pid) === undefined) {
-    return undefined;
-  }
-  if (!isPostgresOn(recorded)) {
-    await disarm(options.folder);
+  const recorded = await readPidFile(options.folder.data);
+  if (recorded?.isAlive !== true) {
     return undefined;
   }
   if (await answersAsExpected(options, recorded.port)) {
@@ -39,30 +28,6 @@ export async function adoptOrphan(options: OrphanOptions): Promise<Postmaster | 
   }
   await end(recorded.pid, ORPHAN_SHUTDOWN);
   return undefined;
-}
-
-/** Lines as PostgreSQL writes them: pid, data folder, start time, port. */
-async function readPidFile(folder: Folder): Promise<PidFile | undefined> {
-  const text = await readFile(pidFile(folder), 'utf8').catch(() => '');
-  const [pid, dataDirectory, , port] = text.split('\n');
-  if (!/^\d+$/.test(pid ?? '') || dataDirectory === undefined) {
-    return undefined;
-  }
-  return { pid: Number(pid), dataDirectory, port: Number(port) };
-}
-
-function isPostgresOn({ pid, dataDirectory }: PidFile): boolean {
-  const commandLine = processCommandLine(pid) ?? '';
-  return commandLine.includes('postgres') && commandLine.includes(dataDirectory);
-}
-
-/**
- * PostgreSQL refuses to start while the recorded pid is alive, whoever that is. The file itself stays: by its
- * last lines PostgreSQL finds out whether processes of the dead one still use the folder.
- */
-async function disarm(folder: Folder): Promise<void> {
-  const [, ...rest] = (await readFile(pidFile(folder), 'utf8')).split('\n');
-  await writeFile(pidFile(folder), [NOBODY, ...rest].join('\n'));
 }
 
 async function answersAsExpected({ urlAt, expected }: OrphanOptions, port: number): Promise<boolean> {
@@ -85,8 +50,4 @@ async function answersAsExpected({ urlAt, expected }: OrphanOptions, port: numbe
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-function pidFile(folder: Folder): string {
-  return join(folder.data, 'postmaster.pid');
 }

@@ -1,13 +1,13 @@
 /** One run of the PostgreSQL server program: spawning, waiting until it serves, ending. */
 import { spawn } from 'node:child_process';
 import { closeSync, fchownSync, openSync } from 'node:fs';
-import { open, readFile, rename, stat } from 'node:fs/promises';
+import { open, rename, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../lib/errors.ts';
 import type { Binaries } from './binaries.ts';
 import { type Folder, PROGRAM_ENVIRONMENT } from './cluster.ts';
+import { disarmPidFile, readPidFile } from './pid-file.ts';
 import { processIdentity } from './process-identity.ts';
 import { postgresArguments, type Tuning } from './settings.ts';
 
@@ -40,6 +40,7 @@ export type LaunchOptions = {
 export async function launch(options: LaunchOptions): Promise<Postmaster> {
   await rotateLog(options.folder.logFile);
   for (let attempt = 1; ; attempt++) {
+    await disarmPidFile(options.folder.data);
     const port = options.port ?? (await freePort());
     const logStart = await sizeOf(options.folder.logFile);
     const postmaster = spawnPostmaster(options, port);
@@ -86,9 +87,8 @@ export const FAST_SHUTDOWN: ShutdownSteps = [
   ['SIGKILL', 5000],
 ];
 
-/** For one that does not answer: it recovers at the next start. */
+/** For one that does not answer: it stops as it is, and recovers at the next start. */
 export const ORPHAN_SHUTDOWN: ShutdownSteps = [
-  ['SIGINT', 2000],
   ['SIGQUIT', 3000],
   ['SIGKILL', 5000],
 ];
@@ -125,19 +125,13 @@ async function waitUntilReady(postmaster: Postmaster, folder: Folder): Promise<s
     if (how !== undefined) {
       return how;
     }
-    if (await isReady(postmaster.pid, folder)) {
+    const recorded = await readPidFile(folder.data);
+    if (recorded?.pid === postmaster.pid && recorded.isReady) {
       return undefined;
     }
   }
   await end(postmaster.pid, FAST_SHUTDOWN);
   return `not ready after ${READY_WITHIN_MS / 1000} seconds`;
-}
-
-/** PostgreSQL writes its state into the last line of postmaster.pid, which pg_ctl reads too. */
-async function isReady(pid: number, folder: Folder): Promise<boolean> {
-  const text = await readFile(join(folder.data, 'postmaster.pid'), 'utf8').catch(() => '');
-  const lines = text.split('\n');
-  return lines[0] === String(pid) && lines[7]?.trim() === 'ready';
 }
 
 async function waitForEnd(pid: number): Promise<string> {

@@ -13,6 +13,9 @@ import { runMigrationScript } from './run-script.ts';
 import { FILTERS, withSchemaEngine } from './schema-engine.ts';
 import { checkServerVersion } from './server-version.ts';
 
+/** The key is fixed in the engine; a waiter of its own gives up after ten seconds. */
+const ENGINE_LOCK = 72_707_369;
+
 export type MigrateOptions = {
   /** Of the owner; the migrations make tables, policies and roles. */
   readonly url: string;
@@ -52,6 +55,7 @@ type LockedOptions = {
 };
 
 async function migrateLocked({ client, url, folder, log }: LockedOptions): Promise<MigrateResult> {
+  await waitForEngines(client);
   const history = await readHistory(client);
   if (isUpToDate(history, folder.migrations)) {
     return { applied: [] };
@@ -72,6 +76,15 @@ async function migrateLocked({ client, url, folder, log }: LockedOptions): Promi
     log.info({ applied }, 'migrated the database');
     return { applied };
   });
+}
+
+/**
+ * When a process is killed in the middle, PostgreSQL works on at its script for a while, and may well finish
+ * it. The session holds the engine's lock until then, as a `prisma migrate` by hand does.
+ */
+async function waitForEngines(client: Client): Promise<void> {
+  await client.query('SELECT pg_advisory_lock($1)', [ENGINE_LOCK]);
+  await client.query('SELECT pg_advisory_unlock($1)', [ENGINE_LOCK]);
 }
 
 async function apply(

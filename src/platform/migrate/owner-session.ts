@@ -2,10 +2,10 @@
 import { Client } from 'pg';
 import { AppError } from '../../lib/errors.ts';
 
-/** Not the schema engine's own lock (72707369), for which a waiter gives up after ten seconds. */
+/** Not the schema engine's own, for which a waiter gives up after ten seconds. */
 const START_LOCK = 7_846_011_729n;
 
-/** Runs `use` on a connection of its own without time limits. Throws `UNAVAILABLE` when the database cannot be reached. */
+/** Runs `use` on a connection of its own. Throws `UNAVAILABLE` when the database cannot be reached. */
 export async function withOwnerSession<Result>(
   url: string,
   use: (client: Client) => Promise<Result>,
@@ -36,16 +36,17 @@ export type StartWork<Result> = {
   readonly onWait?: () => void;
 };
 
-/** Runs `work` while no other process does such work on this database, waiting for it as long as that takes. */
+/**
+ * Runs `work` while no other process does such work on this database, waiting for it as long as that takes;
+ * the owner's own time limits do not count from then on.
+ */
 export async function withStartLock<Result>(client: Client, options: StartWork<Result>): Promise<Result> {
-  const { rows } = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [
-    START_LOCK,
-  ]);
+  const { rows } = await client.query<{ taken: boolean }>(
+    "SELECT pg_try_advisory_lock($1) AS taken, set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)",
+    [START_LOCK],
+  );
   if (rows[0]?.taken !== true) {
     options.onWait?.();
-    await client.query(
-      "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)",
-    );
     await client.query('SELECT pg_advisory_lock($1)', [START_LOCK]);
   }
   try {
