@@ -1,0 +1,40 @@
+/** A request id for every request, and one line of the access log for every answer: no headers, bodies or queries. */
+import type { MiddlewareHandler } from 'hono';
+import type { Clock } from '../../lib/clock.ts';
+import { newId } from '../../lib/ids.ts';
+import type { Log } from '../log.ts';
+import type { HttpEnv } from './env.ts';
+
+/** What load balancers make: short, and nothing in it that a log or a terminal could trip over. */
+const SANE_ID = /^[A-Za-z0-9][A-Za-z0-9._:=+/-]{0,127}$/;
+/** Probed every few seconds; their lines would bury the others. */
+const QUIET_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
+
+export type RequestLogOptions = { readonly log: Log; readonly clock: Clock };
+
+/** Takes over a sane X-Request-Id or makes one, answers it, and logs the request when its answer is ready. */
+export function requestLog({ log, clock }: RequestLogOptions): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
+    const startedAt = clock.now().getTime();
+    const requestId = saneId(c.req.header('x-request-id')) ?? newId();
+    c.set('requestId', requestId);
+    c.set('log', log.child({ request_id: requestId }));
+    await next();
+    c.res.headers.set('X-Request-Id', requestId);
+    const organizationId = c.get('organizationId');
+    c.get('log')[QUIET_PATHS.has(c.req.path) ? 'debug' : 'info'](
+      {
+        method: c.req.method,
+        path: c.req.path,
+        status: c.res.status,
+        duration_ms: clock.now().getTime() - startedAt,
+        ...(organizationId === undefined ? {} : { organization_id: organizationId }),
+      },
+      'request',
+    );
+  };
+}
+
+function saneId(id: string | undefined): string | undefined {
+  return id !== undefined && SANE_ID.test(id) ? id : undefined;
+}

@@ -1,0 +1,46 @@
+/** POST /api/webhooks/test: send a test event to one subscription. */
+import { createRoute, z } from '@hono/zod-openapi';
+import { MAY_WRITE } from '../webhooks/context.ts';
+import { sendTestEvent } from '../webhooks/test-event.ts';
+import type { RestApp } from './env.ts';
+import type { Guard } from './guard.ts';
+import { jsonBody } from './json-body.ts';
+import { id, shownId } from './parameters.ts';
+import { json, jsonRequest, needs, refusals } from './responses.ts';
+
+const testRequest = z
+  .strictObject({
+    subscription_id: id,
+    event_type: z
+      .string()
+      .optional()
+      .openapi({ description: 'Sends the example of this event type instead of webhook.test.' }),
+  })
+  .openapi('TestRequest');
+
+const examples = {
+  'webhook.test': { value: { subscription_id: '019ab0c4-7d1e-7c5a-9f00-2b8f6f0d6a11' } },
+};
+
+/** Adds the route. */
+export function addTestEvents(app: RestApp, guard: Guard): void {
+  const route = createRoute({
+    method: 'post',
+    path: '/api/webhooks/test',
+    operationId: 'sendTestEvent',
+    tags: ['Webhook subscriptions'],
+    summary: 'Send a test event to one subscription',
+    security: needs(MAY_WRITE),
+    middleware: [guard(MAY_WRITE), jsonBody],
+    request: { body: jsonRequest(testRequest, { required: true, examples }) },
+    responses: {
+      202: json('It is about to be sent.', z.object({ delivery_id: shownId })),
+      ...refusals(403, 404, 413, 415, 422),
+    },
+  });
+  app.openapi(route, async (c) => {
+    const { subscription_id: subscriptionId, event_type: eventType } = c.req.valid('json');
+    const delivery = await sendTestEvent(c.get('context'), { subscriptionId, eventType });
+    return c.json({ delivery_id: delivery.id }, 202);
+  });
+}
