@@ -2,13 +2,15 @@
  * Access tokens: JWTs (RFC 9068), each with a row for its jti, so that one can be listed and ended at once.
  * A token is good while its signature, its claims and its row all say so.
  */
-import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose';
+import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { Viewer } from '../accounts/viewer.ts';
 import type { Clock } from '../lib/clock.ts';
+import { sha256 } from '../lib/crypto.ts';
 import { translateDatabaseError } from '../platform/database/unavailable.ts';
 import { BearerError } from './bearer.ts';
+import { createBoundedMemory } from './bounded-memory.ts';
 import type { AuthenticatedClient } from './client.ts';
 import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.ts';
 import { insertAccessToken, selectLiveClientToken } from './statements.ts';
@@ -50,15 +52,19 @@ type Claims = z.infer<typeof CLAIMS>;
 type Live = { readonly clientId: string; readonly scopes: readonly string[]; readonly expiresAt: Date };
 
 const TOKEN_TYPE = 'at+jwt';
-const CLAIMS = z.object({ jti: z.uuid(), org: z.uuid(), client_id: z.string() });
+const CLAIMS = z.object({ jti: z.uuid(), org: z.uuid(), client_id: z.string(), exp: z.number() });
+// The bounds of what is recalled: one entry is about 300 bytes, and a withdrawn key is noticed within a minute.
+const MAX_VERIFIED = 5_000;
+const VERIFIED_FOR_MS = 60_000;
 
 /** Issues and verifies the access tokens of one issuer. */
 export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
+  const readClaims = createClaimsReader(deps);
   return {
     issueToClient: (client, scopes) => issueToClient(deps, client, scopes),
     verify: async (token) => {
       try {
-        const claims = await verifyToken(deps, token);
+        const claims = await readClaims(token);
         return viewerOf(claims, await findLive(deps, claims));
       } catch (error) {
         throw translateDatabaseError(error);
@@ -67,43 +73,63 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
   };
 }
 
+/**
+ * Verifies a token, or recalls that it was verified a moment ago: a signature and what it covers do not change, and a
+ * client sends the same token again and again. Keyed by hash, so that memory holds no token.
+ */
+function createClaimsReader(deps: AccessTokensDeps): (token: string) => Promise<Claims> {
+  const verified = createBoundedMemory<{ readonly claims: Claims; readonly until: number }>(MAX_VERIFIED);
+  return async (token) => {
+    const now = deps.clock.now().getTime();
+    const key = sha256(token).toString('base64');
+    const known = verified.get(key);
+    if (known !== undefined && now < known.until) return known.claims;
+    const claims = await verifyToken(deps, token);
+    verified.set(key, { claims, until: Math.min(now + VERIFIED_FOR_MS, claims.exp * 1_000) });
+    return claims;
+  };
+}
+
 async function issueToClient(
-  { pool, signingKeys, issuer, clock, newId }: AccessTokensDeps,
+  deps: AccessTokensDeps,
   client: AuthenticatedClient,
   scopes: readonly string[],
 ): Promise<TokenResponse | undefined> {
-  const issuedAt = Math.floor(clock.now().getTime() / 1_000);
+  const now = deps.clock.now();
+  const issuedAt = Math.floor(now.getTime() / 1_000);
   const expiresAt = issuedAt + ACCESS_TOKEN_TTL_SECONDS;
-  const id = newId();
+  const id = deps.newId();
   const scope = scopes.join(' ');
-  const { kid, privateKey } = await signingKeys.current();
-  const claims = { client_id: client.clientId, scope, org: client.organizationId };
+  const row = {
+    organizationId: client.organizationId,
+    id,
+    clientRef: client.id,
+    scopes,
+    expiresAt: new Date(expiresAt * 1_000),
+  };
   // Side by side: a token whose row is refused is dropped, and a row without a token entitles nobody.
-  const [signed, stored] = await Promise.all([
-    new SignJWT(claims)
-      .setProtectedHeader({ alg: SIGNING_ALGORITHM, typ: TOKEN_TYPE, kid })
-      .setIssuer(issuer)
-      .setAudience(issuer)
-      .setSubject(client.clientId)
-      .setJti(id)
-      .setIssuedAt(issuedAt)
-      .setExpirationTime(expiresAt)
-      .sign(privateKey),
-    pool.query(
-      insertAccessToken(
-        {
-          organizationId: client.organizationId,
-          id,
-          clientRef: client.id,
-          scopes,
-          expiresAt: new Date(expiresAt * 1_000),
-        },
-        { grantType: 'client_credentials', client, now: clock.now() },
-      ),
-    ),
+  const [token, stored] = await Promise.all([
+    sign(deps, {
+      iss: deps.issuer,
+      aud: deps.issuer,
+      sub: client.clientId,
+      client_id: client.clientId,
+      scope,
+      org: client.organizationId,
+      jti: id,
+      iat: issuedAt,
+      exp: expiresAt,
+    }),
+    deps.pool.query(insertAccessToken(row, { grantType: 'client_credentials', client, now })),
   ]);
   if (stored.rowCount !== 1) return undefined;
-  return { access_token: signed, token_type: 'Bearer', expires_in: ACCESS_TOKEN_TTL_SECONDS, scope };
+  return { access_token: token, token_type: 'Bearer', expires_in: ACCESS_TOKEN_TTL_SECONDS, scope };
+}
+
+async function sign({ signingKeys }: AccessTokensDeps, claims: JWTPayload): Promise<string> {
+  const { kid, privateKey } = await signingKeys.current();
+  const header = { alg: SIGNING_ALGORITHM, typ: TOKEN_TYPE, kid };
+  return new SignJWT(claims).setProtectedHeader(header).sign(privateKey);
 }
 
 /** Checks what the token itself says (RFC 9068 4): signature by a published key, type, issuer, audience, time. */
@@ -119,8 +145,7 @@ async function verifyToken({ signingKeys, issuer, clock }: AccessTokensDeps, tok
     });
     return CLAIMS.parse(payload);
   } catch (error) {
-    if (error instanceof errors.JWTExpired)
-      throw new BearerError('invalid_token', 'The access token has expired.');
+    if (error instanceof errors.JWTExpired) throw expiredToken();
     if (error instanceof errors.JOSEError || error instanceof z.ZodError) throw invalidToken();
     throw error;
   }
@@ -142,6 +167,10 @@ async function findLive({ pool, clock }: AccessTokensDeps, claims: Claims): Prom
 
 function viewerOf({ org, jti }: Claims, { clientId, scopes, expiresAt }: Live): Viewer {
   return { organizationId: org, role: 'CLIENT', userId: null, clientId, scopes, expiresAt, tokenId: jti };
+}
+
+function expiredToken(): BearerError {
+  return new BearerError('invalid_token', 'The access token has expired.');
 }
 
 function invalidToken(): BearerError {

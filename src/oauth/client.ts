@@ -1,6 +1,7 @@
 /** OAuth clients (RFC 6749 2) as the token endpoint sees them: who they are, what they may, how they prove it. */
 import type { Pool } from 'pg';
 import type { Clock } from '../lib/clock.ts';
+import { createBoundedMemory } from './bounded-memory.ts';
 import { selectClient } from './statements.ts';
 
 export type Client = {
@@ -43,23 +44,16 @@ export function isClientId(text: string): boolean {
 
 /** The clients of the database, with a bounded memory of those that were found lately. */
 export function createClients({ pool, clock }: { readonly pool: Pool; readonly clock: Clock }): Clients {
-  const remembered = new Map<string, Client>();
+  const remembered = createBoundedMemory<Client>(MAX_REMEMBERED);
   return {
     find: async (clientId) => {
       if (!isClientId(clientId)) return undefined;
       const { rows } = await pool.query<Client>(selectClient(clientId, clock.now()));
-      remember(remembered, clientId, rows[0]);
-      return rows[0];
+      const [client] = rows;
+      if (client === undefined) remembered.delete(clientId);
+      else remembered.set(clientId, client);
+      return client;
     },
-    recall: (clientId) => remembered.get(clientId),
+    recall: remembered.get,
   };
-}
-
-/** Keeps the newest; a Map iterates in the order of insertion, so its first key is the one found longest ago. */
-function remember(remembered: Map<string, Client>, clientId: string, client: Client | undefined): void {
-  remembered.delete(clientId);
-  if (client === undefined) return;
-  remembered.set(clientId, client);
-  const [oldest] = remembered.keys();
-  if (remembered.size > MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
 }

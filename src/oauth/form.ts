@@ -17,9 +17,12 @@ const CREDENTIALS = [
   'username',
 ];
 
+const MAX_BODY_BYTES = 64 * 1_024;
+
 /**
- * The form of a request whose body is bounded already.
- * Errors: `invalid_request` for another content type, a parameter sent twice, and credentials in the query.
+ * The form in a request's body, which may have 64 KiB.
+ * Errors: `invalid_request` for another content type, a parameter sent twice, credentials in the query, and (413) for
+ * a larger body, of which no more than that is read.
  */
 export async function readForm(request: Request): Promise<Form> {
   refuseCredentialsInQuery(request.url);
@@ -27,7 +30,31 @@ export async function readForm(request: Request): Promise<Form> {
   if (type?.trim().toLowerCase() !== 'application/x-www-form-urlencoded') {
     throw new OAuthError('invalid_request', 'The body must be application/x-www-form-urlencoded.');
   }
-  return parseForm(await request.text());
+  return parseForm(await readBody(request));
+}
+
+/** A body of known length, which HTTP holds it to, is read at once; another one piece by piece up to the limit. */
+async function readBody(request: Request): Promise<string> {
+  const length = request.headers.get('content-length');
+  if (length === null) return readPieces(request.body);
+  if (Number(length) > MAX_BODY_BYTES) throw tooLarge();
+  return request.text();
+}
+
+async function readPieces(body: ReadableStream<Uint8Array> | null): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of body ?? []) {
+    bytes += piece.byteLength;
+    if (bytes > MAX_BODY_BYTES) throw tooLarge();
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
+}
+
+function tooLarge(): OAuthError {
+  const message = `The body may have at most ${MAX_BODY_BYTES} bytes.`;
+  return new OAuthError('invalid_request', message, { status: 413 });
 }
 
 function refuseCredentialsInQuery(url: string): void {

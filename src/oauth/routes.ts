@@ -1,6 +1,5 @@
 /** The HTTP face of the authorization server. */
 import { type Context, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { errorResponse, NO_STORE, OAuthError } from './error.ts';
 import { readForm } from './form.ts';
 import {
@@ -20,7 +19,6 @@ export type OAuthRoutesDeps = TokenEndpointDeps & {
   readonly reportError: (error: unknown) => void;
 };
 
-const MAX_BODY_BYTES = 64 * 1_024;
 // A key is published well before it signs, so a copy may be this old.
 const PUBLIC = { 'Cache-Control': 'public, max-age=300' };
 
@@ -31,9 +29,7 @@ const PUBLIC = { 'Cache-Control': 'public, max-age=300' };
 export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono {
   const { issuer, signingKeys, grants } = deps;
   const app = new Hono();
-  app.post(TOKEN_PATH, bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseLargeBody }), (c) =>
-    answerToken(deps, c),
-  );
+  app.post(TOKEN_PATH, (c) => answerToken(deps, c));
   app.get(JWKS_PATH, async (c) => c.json(await signingKeys.jwks(), 200, PUBLIC));
   const paths = metadataPaths(issuer);
   for (const path of paths.authorizationServer) {
@@ -54,12 +50,6 @@ async function answerToken(deps: OAuthRoutesDeps, c: Context): Promise<Response>
   const form = await readForm(c.req.raw);
   const answer = await answerTokenRequest(deps, form, c.req.header('authorization'));
   return Response.json(answer, { headers: NO_STORE });
-}
-
-function refuseLargeBody(): never {
-  throw new OAuthError('invalid_request', `The body may have at most ${MAX_BODY_BYTES} bytes.`, {
-    status: 413,
-  });
 }
 
 function refuseMethod(allowed: string): never {
