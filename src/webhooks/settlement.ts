@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Clock } from '../lib/clock.ts';
 import { inTransaction } from '../platform/database/pool.ts';
 import type { Doorbell } from '../platform/doorbell.ts';
-import type { AttemptResult } from '../platform/outbound/http-client.ts';
+import type { AttemptResult } from '../platform/outbound/attempt-result.ts';
 import type { ClaimedDelivery } from './lane-sql.ts';
 import type { Outcome } from './outcome.ts';
 import { settleBatch } from './settlement-sql.ts';

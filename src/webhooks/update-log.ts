@@ -27,18 +27,19 @@ const COLUMNS = `
   delivery_id AS "deliveryId", version, at, subscription_id AS "subscriptionId", event_type AS "eventType", status,
   attempt_number AS "attemptNumber", response_code AS "responseCode", duration_ms AS "durationMs", error`;
 
+// ORDER BY names the table's columns: a bare `sequence` would be the text that is put out, and 10 come before 9.
 // Walks delivery_updates_in_commit_order from the cursor on.
 const READ_AFTER = `
-  SELECT ${COLUMNS} FROM delivery_updates
+  SELECT ${COLUMNS} FROM delivery_updates u
   WHERE (transaction_id, sequence) > ($1::xid8, $2::bigint) AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-  ORDER BY transaction_id, sequence LIMIT $3`;
+  ORDER BY u.transaction_id, u.sequence LIMIT $3`;
 
 // Walks the primary key, which begins with the organization.
 const READ_ORGANIZATION_AFTER = `
-  SELECT ${COLUMNS} FROM delivery_updates
+  SELECT ${COLUMNS} FROM delivery_updates u
   WHERE organization_id = $4 AND (transaction_id, sequence) > ($1::xid8, $2::bigint)
     AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-  ORDER BY transaction_id, sequence LIMIT $3`;
+  ORDER BY u.transaction_id, u.sequence LIMIT $3`;
 
 const READ_START = `
   SELECT optio.stream_epoch() AS epoch, pg_snapshot_xmin(pg_current_snapshot())::text AS tail,

@@ -1,0 +1,171 @@
+/** The environment, checked as a whole and frozen. The only reader of process.env. */
+import { z } from 'zod';
+import { parseCidrs } from './platform/outbound/address.ts';
+
+/** Every fault of the environment, in one message. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+const text = z.string().min(1);
+const flag = z.enum(['0', '1'], { error: 'expected 0 or 1' }).transform((value) => value === '1');
+const port = z.coerce.number({ error: 'expected a port, 0 to 65535' }).int().min(0).max(65_535);
+const seconds = z.number({ error: 'expected seconds like 60,120,240' }).int().min(1).max(86_400);
+
+const databaseUrl = text.refine((value) => /^postgres(ql)?:$/.test(parseUrl(value)?.protocol ?? ''), {
+  error: 'expected a URL like postgres://user:password@host:5432/database',
+});
+const publicUrl = text
+  .refine((value) => isOrigin(value), { error: 'expected an http or https URL without query and fragment' })
+  .transform((value) => value.replace(/\/+$/, ''));
+const cidrs = z.string().transform((value, context) => {
+  try {
+    return parseCidrs(value);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'expected CIDRs' });
+    return z.NEVER;
+  }
+});
+const masterKeys = text.transform((value, context) => {
+  const [first, ...others] = value.split(',').map((part) => Buffer.from(part.trim(), 'base64'));
+  if (first !== undefined && [first, ...others].every((key) => key.length === 32))
+    return [first, ...others] as const;
+  context.addIssue({
+    code: 'custom',
+    message: 'expected 32 bytes in base64 (make one: openssl rand -base64 32)',
+  });
+  return z.NEVER;
+});
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+const origins = list.refine((values) => values.every((value) => parseUrl(value)?.origin === value), {
+  error: 'expected origins like https://admin.school.example, separated by commas',
+});
+const retrySeconds = list
+  .transform((values) => values.map(Number))
+  .pipe(z.array(seconds, { error: 'expected seconds like 60,120,240' }).max(20));
+const email = z.email({ error: 'expected an email address' }).transform((value) => value.toLowerCase());
+const password = z.string().min(12, { error: 'expected at least 12 characters' }).max(1_024);
+const clientId = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,100}$/, { error: 'expected 1 to 100 visible ASCII characters' });
+const clientSecret = z
+  .string()
+  .regex(/^[A-Za-z0-9]{32,128}$/, { error: 'expected 32 to 128 characters of A-Z a-z 0-9' });
+
+const ENVIRONMENT = z.object({
+  NODE_ENV: z
+    .enum(['development', 'test', 'production'], { error: 'expected development, test or production' })
+    .default('development'),
+  HOST: text.default('127.0.0.1'),
+  PORT: port.default(4_000),
+  PUBLIC_URL: publicUrl.optional(),
+  DATABASE_URL: databaseUrl.optional(),
+  DATA_DIR: text.default('./.data'),
+  ROLE: z.enum(['all', 'api', 'worker'], { error: 'expected all, api or worker' }).default('all'),
+  MASTER_KEY: masterKeys.optional(),
+  BOOTSTRAP_ADMIN_EMAIL: email.default('admin@optio.example'),
+  BOOTSTRAP_ADMIN_PASSWORD: password.optional(),
+  BOOTSTRAP_CLIENT_ID: clientId.optional(),
+  BOOTSTRAP_CLIENT_SECRET: clientSecret.optional(),
+  WEBHOOK_ALLOW_CIDRS: cidrs.optional(),
+  WEBHOOK_ALLOW_HTTP: flag.optional(),
+  WEBHOOK_PROXY_URL: text
+    .refine((value) => isOrigin(value), { error: 'expected an http or https URL' })
+    .optional(),
+  WEBHOOK_RETRY_SECONDS: retrySeconds.default([60, 120, 240, 480, 960]),
+  WEBHOOK_TIMEOUT_MS: z.coerce
+    .number({ error: 'expected milliseconds' })
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(10_000),
+  CORS_ORIGINS: origins.default([]),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'], { error: 'expected debug, info, warn or error' })
+    .default('info'),
+});
+
+export type Config = ReturnType<typeof readConfig>;
+
+/** Reads the environment. An empty variable counts as unset. Throws ConfigError naming every fault. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>) {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = ENVIRONMENT.safeParse(given);
+  const faults = parsed.success ? productionFaults(parsed.data) : parsed.error.issues.map(describe);
+  if (!parsed.success || faults.length > 0) {
+    throw new ConfigError(`The settings do not fit:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+  }
+  return freeze(parsed.data);
+}
+
+type Environment = z.output<typeof ENVIRONMENT>;
+
+function productionFaults(env: Environment): readonly string[] {
+  if (env.NODE_ENV !== 'production') return [];
+  return [
+    ...(env.MASTER_KEY === undefined
+      ? ['MASTER_KEY: required in production (make one: openssl rand -base64 32)']
+      : []),
+    ...(env.PUBLIC_URL === undefined
+      ? ['PUBLIC_URL: required in production, the https URL that clients use']
+      : []),
+  ];
+}
+
+function freeze(env: Environment) {
+  const production = env.NODE_ENV === 'production';
+  const embedded = env.DATABASE_URL === undefined;
+  return Object.freeze({
+    production,
+    logLevel: env.LOG_LEVEL,
+    role: env.ROLE,
+    host: env.HOST,
+    port: env.PORT,
+    /** Undefined: made of the port, once it is known. */
+    publicUrl: env.PUBLIC_URL,
+    databaseUrl: env.DATABASE_URL,
+    dataDirectory: env.DATA_DIR,
+    /** Undefined: generated into the data directory. */
+    masterKeys: env.MASTER_KEY,
+    corsOrigins: env.CORS_ORIGINS,
+    bootstrap: {
+      adminEmail: env.BOOTSTRAP_ADMIN_EMAIL,
+      adminPassword: env.BOOTSTRAP_ADMIN_PASSWORD,
+      clientId: env.BOOTSTRAP_CLIENT_ID,
+      clientSecret: env.BOOTSTRAP_CLIENT_SECRET,
+    },
+    webhooks: {
+      allow: env.WEBHOOK_ALLOW_CIDRS ?? (embedded && !production ? parseCidrs('127.0.0.0/8,::1/128') : []),
+      allowHttp: env.WEBHOOK_ALLOW_HTTP ?? !production,
+      proxyUrl: env.WEBHOOK_PROXY_URL,
+      retrySeconds: env.WEBHOOK_RETRY_SECONDS,
+      timeoutMs: env.WEBHOOK_TIMEOUT_MS,
+    },
+  });
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  return `${issue.path[0]?.toString() ?? ''}: ${issue.message}`;
+}
+
+function parseUrl(value: string): URL | undefined {
+  return URL.canParse(value) ? new URL(value) : undefined;
+}
+
+function isOrigin(value: string): boolean {
+  const url = parseUrl(value);
+  return (
+    url !== undefined &&
+    /^https?:$/.test(url.protocol) &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.username === ''
+  );
+}
