@@ -34,9 +34,9 @@ export declare function verifyWebhookSignature(
  * @throws {WebhookVerificationError} when a header is missing, the timestamp is too far off, no signature matches, or the payload is not JSON.
  * @throws {TypeError} when the payload is not raw or the secret is not one: a mistake in the calling code.
  */
-export declare function verifyWebhook<Payload = unknown>(
+export declare function verifyWebhook(
   payload: RawPayload,
   headers: WebhookHeaders,
   secret: string,
   options?: VerifyOptions,
-): Payload;
+): unknown;

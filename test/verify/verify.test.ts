@@ -19,12 +19,14 @@ function sign(at: Date, secrets: readonly string[] = [SECRET]) {
   });
 }
 
+const at = (seconds: number) => ({ now: new Date(NOW.getTime() + seconds * 1000) });
+
 function refusal(act: () => unknown): string {
   try {
     act();
   } catch (error) {
-    expect(error).toBeInstanceOf(WebhookVerificationError);
-    return error instanceof Error ? error.message : '';
+    if (error instanceof WebhookVerificationError) return error.message;
+    throw error;
   }
   throw new Error('It was accepted.');
 }
@@ -110,7 +112,6 @@ describe('verifyWebhook (webhooks rule 26, Standard Webhooks 1.0)', () => {
   });
 
   it('accepts a timestamp that is off by 5 minutes, and no more', () => {
-    const at = (seconds: number) => ({ now: new Date(NOW.getTime() + seconds * 1000) });
     expect(verifyWebhook(BODY, HEADERS, SECRET, at(300))).toBeDefined();
     expect(verifyWebhook(BODY, HEADERS, SECRET, at(-300))).toBeDefined();
     expect(refusal(() => verifyWebhook(BODY, HEADERS, SECRET, at(301)))).toContain('too old');

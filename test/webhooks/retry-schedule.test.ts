@@ -32,10 +32,10 @@ describe('the schedule', () => {
   );
 });
 
-describe('retryDelayMs', () => {
-  const ask = (attemptNumber: number, retryAfterSeconds?: number, chance = 0) =>
-    retryDelayMs({ schedule: [60, 120], attemptNumber, retryAfterSeconds, random: () => chance });
+const ask = (attemptNumber: number, retryAfterSeconds?: number, chance = 0) =>
+  retryDelayMs({ schedule: [60, 120], attemptNumber, retryAfterSeconds, random: () => chance });
 
+describe('retryDelayMs', () => {
   it('takes the delay of the attempt that failed, and adds jitter', () => {
     expect(ask(1)).toBe(60_000);
     expect(ask(2)).toBe(120_000);

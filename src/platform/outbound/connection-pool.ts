@@ -59,21 +59,18 @@ export function createConnectionPool(options: PoolOptions): Transport {
     return connection;
   };
   const carryNext = (origin: Origin, connection: Connection) => {
-    const [next] = origin.waiting;
-    if (next === undefined) return void origin.idle.push(connection);
-    origin.waiting.delete(next);
-    return connection.carry(next);
+    const next = takeWaiting(origin);
+    if (next === undefined) origin.idle.push(connection);
+    else connection.carry(next);
   };
   /** A connection is gone; its place goes to the exchange that lost it, or to the next one that waits. */
   const replace = (origin: Origin, connection: Connection, heir: Exchange | undefined) => {
     if (!origin.all.delete(connection)) return;
     const at = origin.idle.indexOf(connection);
     if (at >= 0) origin.idle.splice(at, 1);
-    const next = heir ?? origin.waiting.values().next().value;
-    if (next !== undefined) {
-      origin.waiting.delete(next);
-      openConnection(origin)?.carry(next);
-    } else if (origin.all.size === 0) origins.delete(origin.key);
+    const next = heir ?? takeWaiting(origin);
+    if (next !== undefined) openConnection(origin)?.carry(next);
+    else if (origin.all.size === 0) origins.delete(origin.key);
   };
 
   return {
@@ -84,6 +81,16 @@ export function createConnectionPool(options: PoolOptions): Transport {
       await Promise.all(connections.map((connection) => connection.destroy()));
     },
   };
+}
+
+/** The oldest that has time left; those that have none are settled by their limit. */
+function takeWaiting({ waiting }: Origin): Exchange | undefined {
+  const now = performance.now();
+  for (const exchange of waiting) {
+    waiting.delete(exchange);
+    if (exchange.deadlineMs > now) return exchange;
+  }
+  return undefined;
 }
 
 type Owner = {

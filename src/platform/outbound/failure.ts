@@ -1,4 +1,5 @@
 /** Puts what Node, OpenSSL and undici throw into the closed set of error kinds, with a sentence for people. */
+import { errors } from 'undici';
 import type { AttemptErrorKind } from './attempt-result.ts';
 import { BLOCKED_ADDRESS_MESSAGE } from './target-url.ts';
 
@@ -105,7 +106,7 @@ const TLS_MESSAGES: Readonly<Record<string, string>> = {
 
 /** undici reports an answer nobody asked for, a bare 100 or an upgrade as a socket error with one of these messages. */
 function isNotHttp(code: string, error: unknown): boolean {
-  if (code.startsWith('HPE_') || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return true;
+  if (error instanceof errors.HTTPParserError || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return true;
   return (
     code === 'UND_ERR_SOCKET' && error instanceof Error && /^bad (?:response|upgrade)$/.test(error.message)
   );

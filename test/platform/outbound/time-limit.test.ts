@@ -1,0 +1,112 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { AttemptResult } from '../../../src/platform/outbound/http-client.ts';
+import { REQUEST, startOutbound, startRawReceiver, startReceiver } from './receiver.ts';
+
+const TIMEOUT_MS = 300;
+
+/** A result beside what a timer of the same length took: on a busy machine both are late together. */
+async function measure(post: Promise<AttemptResult>) {
+  const start = performance.now();
+  const timer = new Promise<number>((resolve) => {
+    setTimeout(() => resolve(performance.now() - start), TIMEOUT_MS);
+  });
+  const [result, timerMs] = await Promise.all([post, timer]);
+  return { ...result, lateMs: result.timing.totalMs - timerMs };
+}
+
+/** Not before the limit, and not more than 50 ms after it. */
+function timeout(message: string | RegExp) {
+  return {
+    kind: 'error',
+    errorKind: 'timeout',
+    message: expect.stringMatching(message),
+    timing: { totalMs: expect.toSatisfy((ms: number) => ms > TIMEOUT_MS - 1) },
+    lateMs: expect.toSatisfy((ms: number) => ms < 50),
+  };
+}
+
+describe('one time limit covers everything (webhooks rule 9)', () => {
+  it('the name server', async () => {
+    const outbound = startOutbound({ timeoutMs: TIMEOUT_MS, resolve: () => new Promise(() => undefined) });
+    const result = await measure(outbound.post({ url: 'http://hooks.example.test/', ...REQUEST }));
+    expect(result).toMatchObject(timeout('No connection to the receiver was made within 0.3 seconds.'));
+  });
+
+  it('the TLS handshake', async () => {
+    const receiver = await startRawReceiver(() => undefined);
+    const outbound = startOutbound({ timeoutMs: TIMEOUT_MS });
+    const result = await measure(outbound.post({ url: `https://127.0.0.1:${receiver.port}/`, ...REQUEST }));
+    expect(result).toMatchObject(timeout('No connection to the receiver was made within 0.3 seconds.'));
+    expect(result.timing).toMatchObject({ connectMs: expect.any(Number), tlsMs: null, firstByteMs: null });
+    await vi.waitFor(() => expect(receiver.connections[0]?.destroyed).toBe(true));
+  });
+
+  it('the wait for an answer', async () => {
+    const receiver = await startRawReceiver(() => undefined);
+    const result = await measure(
+      startOutbound({ timeoutMs: TIMEOUT_MS }).post({ url: receiver.url, ...REQUEST }),
+    );
+    expect(result).toMatchObject(timeout('The receiver did not answer within 0.3 seconds.'));
+    await vi.waitFor(() => expect(receiver.connections[0]?.destroyed).toBe(true));
+  });
+
+  it.each([
+    ['headers', '', 'The receiver did not answer within 0.3 seconds.'],
+    [
+      'body',
+      'HTTP/1.1 200 OK\r\n\r\n',
+      'The receiver answered 200, but did not finish its answer within 0.3 seconds.',
+    ],
+  ])('%s that drip', async (_, start, message) => {
+    const drip = start === '' ? 'HTTP/1.1 200 OK\r\nx: '.padEnd(1000, 'a') : 'a'.repeat(1000);
+    const receiver = await startRawReceiver((socket) => {
+      let at = 0;
+      socket.write(`${start}${drip[at]}`);
+      const timer = setInterval(() => void socket.write(drip[++at] ?? 'a'), 10);
+      socket.on('close', () => clearInterval(timer));
+    });
+    const result = await measure(
+      startOutbound({ timeoutMs: TIMEOUT_MS }).post({ url: receiver.url, ...REQUEST }),
+    );
+    expect(result).toMatchObject(timeout(message));
+    expect(result.timing.firstByteMs).toBeLessThan(result.timing.totalMs);
+    await vi.waitFor(() => expect(receiver.connections[0]?.destroyed).toBe(true));
+  });
+
+  it('the wait for a free connection', async () => {
+    const receiver = await startReceiver(() => undefined);
+    const outbound = startOutbound({ timeoutMs: TIMEOUT_MS, connectionsPerOrigin: 1 });
+    const first = measure(outbound.post({ url: receiver.url, ...REQUEST }));
+    const second = await measure(outbound.post({ url: receiver.url, ...REQUEST }));
+    expect(await first).toMatchObject({ errorKind: 'timeout' });
+    // It may get the place of the first one a moment before its own time is over.
+    expect(second).toMatchObject(timeout(/within 0\.3 seconds\.$/));
+  });
+
+  it('holds for each of many requests that started at different times', async () => {
+    const receiver = await startReceiver(() => undefined);
+    const outbound = startOutbound({ timeoutMs: TIMEOUT_MS });
+    const posts: ReturnType<typeof measure>[] = [];
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        posts.push(measure(outbound.post({ url: receiver.url, ...REQUEST })));
+        if (posts.length < 10) return;
+        clearInterval(timer);
+        resolve();
+      }, 7);
+    });
+    for (const result of await Promise.all(posts)) {
+      expect(result).toMatchObject(timeout('The receiver did not answer within 0.3 seconds.'));
+    }
+  });
+
+  it('leaves the others alone: what came after a timeout is answered', async () => {
+    const receiver = await startReceiver((_, response, index) => {
+      if (index > 0) response.end('ok');
+    });
+    const outbound = startOutbound({ timeoutMs: TIMEOUT_MS, connectionsPerOrigin: 1 });
+    const first = await outbound.post({ url: receiver.url, ...REQUEST });
+    expect(first).toMatchObject({ errorKind: 'timeout' });
+    expect(await outbound.post({ url: receiver.url, ...REQUEST })).toMatchObject({ status: 200 });
+  });
+});
