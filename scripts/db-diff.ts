@@ -14,12 +14,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { AppError } from '../src/lib/errors.ts';
 import { startEmbeddedPostgres } from '../src/platform/embedded-postgres/start.ts';
+import { DEFAULT_LOCKFILE, LOCKFILE } from '../src/platform/migrate/migration-files.ts';
 import { schemaDifference } from '../src/platform/migrate/schema-difference.ts';
 
 const PRISMA = fileURLToPath(new URL('../prisma', import.meta.url));
 const USAGE = 'Usage: npm run db:diff -- <name>, or npm run db:diff -- --check';
 const NAME = /^[a-z][a-z0-9_]{0,99}$/;
-const LOCKFILE = '# Names the database that the migrations are written for.\nprovider = "postgresql"\n';
 
 type Command = { readonly directory: string; readonly name: string | undefined };
 
@@ -120,7 +120,7 @@ async function writeMigration(directory: string, name: string, sql: string): Pro
   await mkdir(join(path, '..'), { recursive: true });
   await writeFile(path, sql, { flag: 'wx' });
   // `prisma migrate` wants to find it beside them.
-  await writeFile(join(migrations, 'migration_lock.toml'), LOCKFILE, { flag: 'wx' }).catch(() => undefined);
+  await writeFile(join(migrations, LOCKFILE), DEFAULT_LOCKFILE, { flag: 'wx' }).catch(() => undefined);
   return path;
 }
 

@@ -10,7 +10,7 @@ import { interrupted, isUpToDate, readHistory } from './history.ts';
 import { type MigrationFolder, readMigrations, toMigrationList } from './migration-files.ts';
 import { withOwnerSession, withStartLock } from './owner-session.ts';
 import { runMigrationScript } from './run-script.ts';
-import { FILTERS, withSchemaEngine } from './schema-engine.ts';
+import { engineMessage, FILTERS, withSchemaEngine } from './schema-engine.ts';
 import { checkServerVersion } from './server-version.ts';
 
 /** The key is fixed in the engine; a waiter of its own gives up after ten seconds. */
@@ -99,7 +99,11 @@ async function apply(
     });
     return appliedMigrationNames;
   } catch (cause) {
-    throw new AppError('UNAVAILABLE', (await explainFailure()) || describe(cause), { cause });
+    throw new AppError(
+      'UNAVAILABLE',
+      (await explainFailure()) || `The database could not be migrated: ${engineMessage(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -115,17 +119,18 @@ async function explain(engine: SchemaEngine, client: Client, failures: readonly 
   return `The migration ${failed.name} failed and left nothing behind: ${said}. Correct its migration.sql, or the database, and start again.`;
 }
 
-function describe(cause: unknown): string {
-  return `The database could not be migrated: ${cause instanceof Error ? cause.message : String(cause)}`;
-}
-
-/** The engine itself applies the rest without a word. */
+/** Refuses a history that does not fit: the engine itself would apply the rest without a word. */
 async function assertApplicable(engine: SchemaEngine, folder: MigrationFolder): Promise<void> {
   const diagnosis = await engine.diagnoseMigrationHistory({
     migrationsList: toMigrationList(folder),
     optInToShadowDatabase: false,
     filters: FILTERS,
   });
+  // First, for its script may have been corrected meanwhile, and then counts as edited too.
+  const [failed] = diagnosis.failedMigrationNames;
+  if (failed !== undefined) {
+    throw new AppError('CONFLICT', failedMessage(failed));
+  }
   const [edited] = diagnosis.editedMigrationNames;
   if (edited !== undefined) {
     throw new AppError(
@@ -139,10 +144,6 @@ async function assertApplicable(engine: SchemaEngine, folder: MigrationFolder): 
       'CONFLICT',
       `The database has had the migration ${missing}, which ${folder.path} does not hold: a newer server has used this database. Start that version, or restore the migration's folder.`,
     );
-  }
-  const [failed] = diagnosis.failedMigrationNames;
-  if (failed !== undefined) {
-    throw new AppError('CONFLICT', failedMessage(failed));
   }
 }
 

@@ -6,7 +6,9 @@ import type { MigrationList } from '@prisma/schema-engine-wasm/schema_engine_bg'
 import { AppError } from '../../lib/errors.ts';
 
 const SCRIPT = 'migration.sql';
-const LOCKFILE = 'migration_lock.toml';
+export const LOCKFILE = 'migration_lock.toml';
+/** What `prisma migrate` wants to find in that file, and the engine where it is missing. */
+export const DEFAULT_LOCKFILE = 'provider = "postgresql"\n';
 
 export type Migration = {
   readonly name: string;
@@ -45,7 +47,7 @@ export function checksumOf(script: string): string {
 export function toMigrationList(folder: MigrationFolder): MigrationList {
   return {
     baseDir: folder.path,
-    lockfile: { path: LOCKFILE, content: folder.lockfile },
+    lockfile: { path: LOCKFILE, content: folder.lockfile ?? DEFAULT_LOCKFILE },
     shadowDbInitScript: '',
     migrationDirectories: folder.migrations.map(({ name, script }) => ({
       path: name,

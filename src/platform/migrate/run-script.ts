@@ -15,37 +15,41 @@ export async function runMigrationScript(
   onFailure: (said: string) => void,
 ): Promise<void> {
   const checksum = checksumOf(script);
-  if (!(await begin(pool, checksum))) {
+  const table = await begin(pool, checksum);
+  if (table === undefined) {
     // Not a migration: the engine's own tables.
     await pool.query(script);
     return;
   }
   try {
     // On a line of its own, for the script may end in a comment.
-    await pool.query(`${script}\n;${finishing(checksum)}`);
+    await pool.query(`${script}\n;${finishing(table, checksum)}`);
   } catch (error) {
     onFailure(describe(error, script));
     throw error;
   }
 }
 
-async function begin(pool: Pool, checksum: string): Promise<boolean> {
-  const { rows } = await pool.query<{ exists: boolean }>(
-    "SELECT to_regclass('_prisma_migrations') IS NOT NULL AS exists",
+/** Notes that the row will finish together with its script. Returns the table's full name, for scripts change the search path. */
+async function begin(pool: Pool, checksum: string): Promise<string | undefined> {
+  const { rows } = await pool.query<{ table: string }>(
+    `SELECT format('%I.%I', nspname, relname) AS table FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+     WHERE pg_class.oid = to_regclass('_prisma_migrations')`,
   );
-  if (rows[0]?.exists !== true) {
-    return false;
+  const table = rows[0]?.table;
+  if (table === undefined) {
+    return undefined;
   }
-  const { rowCount } = await pool.query(`UPDATE _prisma_migrations SET logs = $2 WHERE ${ROW}`, [
+  const { rowCount } = await pool.query(`UPDATE ${table} SET logs = $2 WHERE ${ROW}`, [
     checksum,
     SELF_FINISHING,
   ]);
-  return rowCount === 1;
+  return rowCount === 1 ? table : undefined;
 }
 
 /** A query of several statements takes no parameters; a checksum is hexadecimal. */
-function finishing(checksum: string): string {
-  return `UPDATE _prisma_migrations SET logs = NULL, finished_at = now() WHERE ${ROW.replace('$1', `'${checksum}'`)}`;
+function finishing(table: string, checksum: string): string {
+  return `UPDATE ${table} SET logs = NULL, finished_at = pg_catalog.now() WHERE ${ROW.replace('$1', `'${checksum}'`)}`;
 }
 
 function describe(error: unknown, script: string): string {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../lib/errors.ts';
 import { readMigrations, toMigrationList } from './migration-files.ts';
-import { FILTERS, withSchemaEngine } from './schema-engine.ts';
+import { engineMessage, FILTERS, withSchemaEngine } from './schema-engine.ts';
 
 export type DifferenceOptions = {
   /** On it a database is made to replay the migrations in, and dropped again: of a user who may do that. */
@@ -35,15 +35,11 @@ export async function schemaDifference(options: DifferenceOptions): Promise<stri
   ).catch((cause: unknown) => {
     throw new AppError(
       'UNAVAILABLE',
-      `The schema and the migrations cannot be compared: ${describe(cause)}`,
+      `The schema and the migrations cannot be compared: ${engineMessage(cause)}`,
       {
         cause,
       },
     );
   });
   return result.exitCode === 2 ? (result.stdout ?? undefined) : undefined;
-}
-
-function describe(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
