@@ -37,7 +37,12 @@ export type AccessTokens = {
   ) => Promise<TokenResponse | undefined>;
   /** The viewer a token stands for. Errors: `BearerError` (`invalid_token`); `UNAVAILABLE`. */
   readonly verify: (token: string) => Promise<Viewer>;
+  /** Whether a token that was verified before is still good. Errors: `UNAVAILABLE`. */
+  readonly isLive: (token: TokenReference) => Promise<boolean>;
 };
+
+/** A token without its secret part, as a viewer carries it. */
+export type TokenReference = { readonly organizationId: string; readonly tokenId: string };
 
 export type AccessTokensDeps = {
   readonly pool: Pool;
@@ -63,13 +68,12 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
   return {
     issueToClient: (client, scopes) => issueToClient(deps, client, scopes),
     verify: async (token) => {
-      try {
-        const claims = await readClaims(token);
-        return viewerOf(claims, await findLive(deps, claims));
-      } catch (error) {
-        throw translateDatabaseError(error);
-      }
+      const claims = await readClaims(token);
+      const live = await findLive(deps, { organizationId: claims.org, tokenId: claims.jti });
+      if (live?.clientId !== claims.client_id) throw invalidToken();
+      return viewerOf(claims, live);
     },
+    isLive: async (token) => (await findLive(deps, token)) !== undefined,
   };
 }
 
@@ -147,7 +151,7 @@ async function verifyToken({ signingKeys, issuer, clock }: AccessTokensDeps, tok
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw expiredToken();
     if (error instanceof errors.JOSEError || error instanceof z.ZodError) throw invalidToken();
-    throw error;
+    throw translateDatabaseError(error); // Finding the key may have asked for it.
   }
 }
 
@@ -158,11 +162,16 @@ async function findKey(signingKeys: SigningKeys, header: JWTHeaderParameters) {
 }
 
 /** Asked on every request, so that what was ended is refused from the next one on. */
-async function findLive({ pool, clock }: AccessTokensDeps, claims: Claims): Promise<Live> {
-  const { rows } = await pool.query<Live>(selectLiveClientToken(claims.org, claims.jti, clock.now()));
-  const live = rows[0];
-  if (live === undefined || live.clientId !== claims.client_id) throw invalidToken();
-  return live;
+async function findLive(
+  { pool, clock }: AccessTokensDeps,
+  { organizationId, tokenId }: TokenReference,
+): Promise<Live | undefined> {
+  try {
+    const { rows } = await pool.query<Live>(selectLiveClientToken(organizationId, tokenId, clock.now()));
+    return rows[0];
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
 }
 
 function viewerOf({ org, jti }: Claims, { clientId, scopes, expiresAt }: Live): Viewer {

@@ -2,6 +2,8 @@ import { decodeJwt, decodeProtectedHeader, generateKeyPair, importJWK, SignJWT, 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unseal } from '../../src/lib/crypto.ts';
 import { newId } from '../../src/lib/ids.ts';
+import { createOAuth } from '../../src/oauth/authorization-server.ts';
+import { createPool } from '../../src/platform/database/pool.ts';
 import { type Answer, type Harness, MASTER_KEYS, startHarness } from './harness.ts';
 
 const INVALID = {
@@ -124,9 +126,12 @@ describe('what ends a token at once, though it was just used', () => {
     ],
   ])('%s', async (_, sql) => {
     const token = await harness.token();
+    const reference = { organizationId: harness.organizationId, tokenId: String(decodeJwt(token).jti) };
     expect((await use(token)).status).toBe(200);
-    await harness.owner.query(sql, [decodeJwt(token).jti]);
+    expect(await harness.oauth.isLive(reference)).toBe(true);
+    await harness.owner.query(sql, [reference.tokenId]);
     expect(await use(token)).toMatchObject(INVALID);
+    expect(await harness.oauth.isLive(reference)).toBe(false);
     await harness.owner.query(`UPDATE oauth_clients SET status = 'APPROVED'`);
   });
 
@@ -138,6 +143,20 @@ describe('what ends a token at once, though it was just used', () => {
     ]);
     expect(await use(token)).toMatchObject(INVALID);
   });
+});
+
+test('a database that is away is no reason to call a token invalid', async () => {
+  const token = await harness.token();
+  const pool = createPool({
+    url: 'postgres://nobody@127.0.0.1:9/none',
+    maxConnections: 1,
+    onIdleError: () => undefined,
+  });
+  const { issuer, clock } = harness;
+  const other = createOAuth({ pool, masterKeys: MASTER_KEYS, issuer, clock, reportError: () => undefined });
+  const authenticating = other.authenticate({ authorization: `Bearer ${token}`, url: '/' });
+  await expect(authenticating).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterSeconds: 1 });
+  await pool.end();
 });
 
 test('60: cleaning up deletes what expired a day ago, and nothing else', async () => {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/lib/crypto.ts';
+import type { Client } from '../../src/oauth/client.ts';
+import { authenticateClient } from '../../src/oauth/client-authentication.ts';
 import { type Answer, basic, GRANT, type Harness, inBody, refusal, startHarness } from './harness.ts';
 
 let harness: Harness;
@@ -31,14 +33,16 @@ describe('client authentication (OAuth rules 33 to 37; RFC 6749 2.3.1)', () => {
     expect((await harness.post({ ...GRANT, ...inBody(harness.client) })).status).toBe(200);
   });
 
-  test('34: reads Basic both form-encoded and raw', async () => {
-    const odd = 'a+b%2F:c d%zz/é';
-    const client = await addClientWithSecret(odd);
-    const encoded = new URLSearchParams({ '': odd }).toString().slice(1);
-    expect((await harness.post(GRANT, basic(client.clientId, encoded))).status).toBe(200);
-    expect((await harness.post(GRANT, basic(client.clientId, odd))).status).toBe(200);
-    expect((await harness.post(GRANT, basic(client.clientId, `${odd}x`))).status).toBe(401);
-  });
+  test.each(['a+b%2F:c d/é', 'not%encoded%zz'])(
+    '34: reads Basic both form-encoded and raw: %j',
+    async (odd) => {
+      const client = await addClientWithSecret(odd);
+      const encoded = new URLSearchParams({ '': odd }).toString().slice(1);
+      expect((await harness.post(GRANT, basic(client.clientId, encoded))).status).toBe(200);
+      expect((await harness.post(GRANT, basic(client.clientId, odd))).status).toBe(200);
+      expect((await harness.post(GRANT, basic(client.clientId, `${odd}x`))).status).toBe(401);
+    },
+  );
 
   test('34: the scheme may be in any case', async () => {
     const { authorization } = basic(harness.client.clientId, harness.client.secret);
@@ -113,6 +117,25 @@ describe('client authentication (OAuth rules 33 to 37; RFC 6749 2.3.1)', () => {
     expect(await harness.post(GRANT, basic(client.clientId, ''))).toMatchObject(
       refusal(401, 'invalid_client'),
     );
+  });
+
+  test('what is compared where there is no secret is itself no secret', async () => {
+    const found: Client = {
+      organizationId: harness.organizationId,
+      id: harness.client.id,
+      clientId: 'no-secrets',
+      type: 'CONFIDENTIAL',
+      status: 'APPROVED',
+      grantTypes: [],
+      scopes: [],
+      secretHashes: [],
+    };
+    const secretHashes = [Buffer.alloc(32)];
+    const credentials = { clientId: 'no-secrets', secretHashes, method: 'client_secret_post' } as const;
+    expect(authenticateClient(found, credentials)).toBeUndefined();
+    expect(authenticateClient({ ...found, secretHashes }, credentials)).toMatchObject({
+      clientId: 'no-secrets',
+    });
   });
 });
 
