@@ -137,7 +137,7 @@ type Change = Pick<Delivery, 'status' | 'dueAt' | 'completedAt'> & Partial<Pick<
 async function changeDelivery(tx: Tx, { organizationId, id }: Delivery, change: Change): Promise<Delivery> {
   const data = { ...change, version: { increment: 1 } };
   const changed = await tx.delivery.update({ where: { organizationId_id: { organizationId, id } }, data });
-  await tx.$queryRaw`SELECT optio.log_deliveries(${organizationId}::uuid, ARRAY[${id}]::uuid[])`;
+  await tx.$executeRaw`SELECT optio.log_deliveries(${organizationId}::uuid, ARRAY[${id}]::uuid[])`;
   return changed;
 }
 

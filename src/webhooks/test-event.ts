@@ -39,7 +39,7 @@ export async function sendTestEvent(
         isTest: true,
       },
     });
-    await tx.$queryRaw`SELECT optio.log_deliveries(${organizationId}::uuid, ARRAY[${delivery.id}]::uuid[])`;
+    await tx.$executeRaw`SELECT optio.log_deliveries(${organizationId}::uuid, ARRAY[${delivery.id}]::uuid[])`;
     afterCommit(() => context.wakeLanes(organizationId, [subscriptionId]));
     return delivery;
   });
