@@ -67,7 +67,11 @@ export function pageSchema<T extends z.ZodType>(item: T) {
 
 /** RFC 3339, from 1970 on: the time that an id begins with starts there. */
 export const instant = z.iso
-  .datetime({ offset: true, message: 'Expected a time as RFC 3339 writes it, such as 2026-11-23T09:30:00Z.' })
+  .datetime({
+    offset: true,
+    abort: true,
+    message: 'Expected a time as RFC 3339 writes it, such as 2026-11-23T09:30:00Z.',
+  })
   .refine((text) => new Date(text).getTime() >= 0, 'Expected a time after 1970.')
   .transform((text) => new Date(text))
   .openapi({ type: 'string', format: 'date-time', example: '2026-11-23T09:30:00Z' });

@@ -23,7 +23,10 @@ export function createHealthRoutes(deps: HealthDeps): Hono {
     shared(async () => (await deps.pingDatabase(), true)),
     timeoutMs,
   );
-  const migrations = withLimit(shared(deps.isMigrated), timeoutMs);
+  const migrations = withLimit(
+    shared(async () => deps.isMigrated()),
+    timeoutMs,
+  );
   const app = new Hono();
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', async (c) => {

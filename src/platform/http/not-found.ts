@@ -1,12 +1,12 @@
 /** What is answered where no route is: 405 with Allow if the path has other methods (RFC 9110 15.5.6), else 404. */
 import type { Hono, NotFoundHandler } from 'hono';
-import { LinearRouter } from 'hono/router/linear-router';
+import { TrieRouter } from 'hono/router/trie-router';
 import type { HttpEnv } from './env.ts';
 import { makeProblem, type Problem } from './problem.ts';
 
 /** The handler for `app`, whose routes are read at the first miss, when all of them are there. */
 export function notFound(app: Hono<HttpEnv>): NotFoundHandler<HttpEnv> {
-  let router: LinearRouter<string> | undefined;
+  let router: TrieRouter<string> | undefined;
   return (c) => {
     router ??= methodsByPath(app);
     const methods = allowedMethods(router, c.req.path);
@@ -27,8 +27,8 @@ function answer(problem: Problem, headers: Record<string, string> = {}): Respons
   });
 }
 
-function methodsByPath(app: Hono<HttpEnv>): LinearRouter<string> {
-  const router = new LinearRouter<string>();
+function methodsByPath(app: Hono<HttpEnv>): TrieRouter<string> {
+  const router = new TrieRouter<string>();
   // ALL is middleware, or a route that has answered every method itself.
   for (const { path, method } of app.routes.filter((route) => route.method !== 'ALL')) {
     router.add('ALL', path, method);
@@ -36,7 +36,7 @@ function methodsByPath(app: Hono<HttpEnv>): LinearRouter<string> {
   return router;
 }
 
-function allowedMethods(router: LinearRouter<string>, path: string): readonly string[] {
+function allowedMethods(router: TrieRouter<string>, path: string): readonly string[] {
   const methods = new Set(router.match('ALL', path)[0].map(([method]) => method));
   if (methods.has('GET')) methods.add('HEAD');
   return [...methods].toSorted();
