@@ -28,11 +28,10 @@ export type Folder = {
 
 /**
  * Makes the folder where it is missing and gives it to the user that PostgreSQL runs as; nobody else may enter.
- * Throws `UNAVAILABLE` when that user cannot reach the folder or the programs.
+ * Throws `UNAVAILABLE` when it cannot be made, or that user cannot reach it or the programs.
  */
 export async function openFolder(directory: string, binaries: Binaries): Promise<Folder> {
-  await mkdir(dirname(directory), { recursive: true });
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeFolder(directory);
   const path = await realpath(directory);
   const data = join(path, 'data');
   await assertAccess(path);
@@ -43,6 +42,20 @@ export async function openFolder(directory: string, binaries: Binaries): Promise
     await chown(path, user.uid, user.gid);
   }
   return { path, data, passwordFile: join(path, 'password'), logFile: join(path, 'postgres.log'), user };
+}
+
+async function makeFolder(directory: string): Promise<void> {
+  try {
+    // The folders above as usual, for others may have to pass through them; only the folder itself is closed.
+    await mkdir(dirname(directory), { recursive: true });
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new AppError(
+      'UNAVAILABLE',
+      `The database folder ${directory} cannot be made: ${String(cause)}. Set DATA_DIR to a folder that can, or DATABASE_URL.`,
+      { cause },
+    );
+  }
 }
 
 /**

@@ -238,6 +238,16 @@ describe('what it needs', () => {
     expect(() => findBinaries('sunos-x64')).toThrow(/no embedded PostgreSQL for sunos-x64.*DATABASE_URL/);
   });
 
+  it('names the folder that it could not make', async () => {
+    const file = join(directory, 'a-file');
+    await writeFile(file, '');
+    const attempt = startEmbeddedPostgres({ directory: join(file, 'below'), log });
+    await expect(attempt).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringMatching(new RegExp(`${file}/below cannot be made.*DATA_DIR.*DATABASE_URL`, 's')),
+    });
+  });
+
   it('names the folder that the user of PostgreSQL may not pass through', async () => {
     const stranger = { uid: 54_321, gid: 54_321 };
     await chmod(directory, 0o700);
