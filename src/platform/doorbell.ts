@@ -4,7 +4,6 @@
  * can be lost with a connection.
  */
 import { Client, type Pool } from 'pg';
-import type { Clock } from '../lib/clock.ts';
 
 const CHANNEL = 'optio';
 const QUIET_MS = 20;
@@ -26,7 +25,6 @@ export type DoorbellOptions = {
   readonly pool: Pool;
   /** Logs in for the one connection that listens. */
   readonly url: string;
-  readonly clock: Clock;
   readonly onError: (error: Error) => void;
 };
 

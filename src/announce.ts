@@ -1,0 +1,35 @@
+/** What a start prints: where the server is, and, the first time, how to get in. */
+import type { Config } from './config.ts';
+import type { Log } from './platform/log.ts';
+import type { Prepared } from './prepare.ts';
+
+export type Announcement = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly publicUrl: string;
+  readonly first: Prepared['first'];
+};
+
+/** Credentials go to standard output only, never into the log, and only when they were made just now. */
+export function announce({ config, log, publicUrl, first }: Announcement): void {
+  for (const warning of first.client.warnings) log.warn({}, warning);
+  log.info({ role: config.role, publicUrl }, 'ready');
+  if (config.role === 'worker') return;
+  const lines = [
+    `GraphQL       ${publicUrl}/graphql`,
+    `REST          ${publicUrl}/api`,
+    `OAuth token   ${publicUrl}/api/oauth/token`,
+    `Health        ${publicUrl}/readyz`,
+    '',
+    `Organization  ${first.organization.name} (${first.organization.id})`,
+    `Admin         ${first.admin.email}${shownOnce('password', first.admin.password)}`,
+    `Client        ${first.client.clientId}${shownOnce('secret', first.client.clientSecret)}`,
+  ];
+  process.stdout.write(
+    `\nOptio Connect is ready at ${publicUrl}\n\n${lines.map((line) => `  ${line}\n`.replace(/^ +\n$/, '\n')).join('')}\n`,
+  );
+}
+
+function shownOnce(what: string, value: string | undefined): string {
+  return value === undefined ? '' : `, ${what} ${value} (shown only now)`;
+}

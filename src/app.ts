@@ -1,0 +1,150 @@
+/** The composition root: everything is wired here, by hand. */
+import type { Server } from 'node:http';
+import type { Config } from './config.ts';
+import { createGraphQLServer } from './graphql/server.ts';
+import type { Clock } from './lib/clock.ts';
+import { repeat } from './lib/repeat.ts';
+import { createOAuth } from './oauth/authorization-server.ts';
+import { findHeld } from './oauth/held-tokens.ts';
+import { createPool } from './platform/database/pool.ts';
+import { createTenancy } from './platform/database/tenancy.ts';
+import { openDoorbell } from './platform/doorbell.ts';
+import { startLaneJobs } from './platform/jobs.ts';
+import type { Log } from './platform/log.ts';
+import type { Prepared } from './prepare.ts';
+import { createRoutes } from './routes.ts';
+import { startDeliveries } from './webhooks/deliveries.ts';
+import { createLaneQueue } from './webhooks/lane-queue.ts';
+import { startUpdates } from './webhooks/updates.ts';
+
+export type App = {
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Takes over the WebSocket upgrades of the HTTP server. */
+  readonly attach: (server: Server) => void;
+  /** Finishes what is in flight, then closes everything the app opened. */
+  readonly stop: () => Promise<void>;
+};
+
+export type AppOptions = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly prepared: Pick<Prepared, 'keys' | 'urls'>;
+  readonly publicUrl: string;
+};
+
+const MAINTENANCE_MS = 3_600_000;
+
+/** Starts the app on a prepared database, in the role that the configuration names. */
+export async function startApp({ config, log, clock, prepared, publicUrl }: AppOptions): Promise<App> {
+  const { keys, urls } = prepared;
+  const report = (message: string) => (error: Error) => log.warn({ error }, message);
+  const onIdleError = report('a database connection broke');
+  const tenancy = createTenancy({ url: urls.tenantUrl, maxConnections: 20, onIdleError });
+  const workerPool = createPool({ url: urls.workerUrl, maxConnections: 10, onIdleError });
+  const authPool = createPool({ url: urls.authUrl, maxConnections: 10, onIdleError });
+
+  const doorbell = openDoorbell({
+    pool: workerPool,
+    url: urls.workerUrl,
+    onError: report('the doorbell does not ring'),
+  });
+  const jobs = await startLaneJobs(workerPool, {
+    supervise: config.role !== 'api',
+    onError: report('a job failed'),
+  });
+  const lanes = createLaneQueue({
+    jobs,
+    doorbell,
+    onError: report('lanes could not be queued; the scan will find them'),
+  });
+  const webhooks = { clock, keys, targetPolicy: config.webhooks, wakeLanes: lanes.wake };
+
+  const oauth = createOAuth({
+    pool: authPool,
+    masterKeys: keys,
+    issuer: publicUrl,
+    clock,
+    reportError: (error) => log.error({ error }, 'the authorization server failed'),
+  });
+  const updates = startUpdates({
+    pool: workerPool,
+    doorbell,
+    clock,
+    findValid: (viewers) => findHeld({ pool: authPool, clock }, viewers),
+    onError: report('the live stream could not be read'),
+  });
+  const graphql = createGraphQLServer({
+    tenancy,
+    webhooks,
+    subscribeToUpdates: updates.subscribe,
+    authenticate: async (headers) => {
+      const authorization = headers.get('authorization');
+      return authorization === null ? null : oauth.authenticate({ authorization, url: '/graphql' });
+    },
+    challenge: oauth.challenge,
+    logError: (fields, message) => log.error(fields, message),
+    publicUrl,
+    corsOrigins: config.corsOrigins,
+  });
+
+  let stopping = false;
+  const routes = createRoutes({
+    log,
+    clock,
+    publicUrl,
+    role: config.role,
+    graphql: graphql.fetch,
+    oauth: oauth.routes,
+    rest: {
+      ...webhooks,
+      tenancy,
+      authenticate: oauth.authenticate,
+      challenge: oauth.challenge,
+      corsOrigins: config.corsOrigins,
+    },
+    health: {
+      pingDatabase: () => workerPool.query('SELECT 1'),
+      // Migrations are applied before anything is served, and are never undone.
+      isMigrated: async () => true,
+      isStopping: () => stopping,
+    },
+  });
+  const deliveries =
+    config.role === 'api'
+      ? undefined
+      : startDeliveries({
+          pool: workerPool,
+          jobs,
+          doorbell,
+          clock,
+          keys,
+          settings: config.webhooks,
+          onError: report('sending deliveries met an error'),
+        });
+  const maintenance = repeat(
+    async () => {
+      await workerPool.query('SELECT optio.ensure_partitions()');
+      await workerPool.query('DELETE FROM event_idempotency_keys WHERE expires_at <= $1', [clock.now()]);
+      await oauth.cleanUp();
+    },
+    { intervalMs: MAINTENANCE_MS, onError: report('maintenance failed; it is tried again in an hour') },
+  );
+
+  const sockets: { close: () => Promise<void> }[] = [];
+  return {
+    fetch: (request) => routes.fetch(request),
+    attach: (server) => {
+      if (config.role !== 'worker') sockets.push(graphql.attachWebSocket(server));
+    },
+    stop: async () => {
+      stopping = true;
+      await updates.close();
+      await Promise.all(sockets.map((socket) => socket.close()));
+      await Promise.all([maintenance.stop(), deliveries?.stop(), lanes.flush()]);
+      await jobs.stop();
+      await doorbell.close();
+      await Promise.all([tenancy.close(), workerPool.end(), authPool.end()]);
+    },
+  };
+}

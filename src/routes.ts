@@ -1,0 +1,42 @@
+/** The whole URL map on one page. Each door guards its own routes; the shell is around all of them. */
+import type { Hono } from 'hono';
+import type { Config } from './config.ts';
+import type { Clock } from './lib/clock.ts';
+import type { HttpEnv } from './platform/http/env.ts';
+import { createHealthRoutes, type HealthDeps } from './platform/http/health.ts';
+import { createHttpShell } from './platform/http/shell.ts';
+import type { Log } from './platform/log.ts';
+import type { RestDependencies } from './rest/env.ts';
+import { createRestRoutes } from './rest/routes.ts';
+
+export type RoutesOptions = {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly publicUrl: string;
+  readonly role: Config['role'];
+  readonly graphql: (request: Request) => Promise<Response>;
+  readonly oauth: Hono;
+  readonly rest: RestDependencies;
+  readonly health: HealthDeps;
+};
+
+/**
+ * | path | what | guard |
+ * |---|---|---|
+ * | /healthz, /readyz | operations | none |
+ * | /api/oauth/*, /.well-known/* | the authorization server | client authentication, where the endpoint asks for it |
+ * | /api/me, /api/events, /api/event-types, /api/webhooks/* | REST | bearer token; scope and role in the feature |
+ * | /graphql | GraphQL over HTTP, SSE and WebSocket | bearer token; scope and role in the feature |
+ *
+ * A worker serves health alone.
+ */
+export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
+  const { log, clock, publicUrl, role } = options;
+  const app = createHttpShell({ log, clock, https: publicUrl.startsWith('https:') });
+  app.route('/', createHealthRoutes(options.health));
+  if (role === 'worker') return app;
+  app.route('/', options.oauth);
+  app.route('/', createRestRoutes(options.rest));
+  app.all('/graphql', (c) => options.graphql(c.req.raw));
+  return app;
+}

@@ -1,0 +1,53 @@
+/** Sending deliveries: outbound HTTP, pump and settlement, put together and taken down in order. */
+import type { Pool } from 'pg';
+import type { Clock } from '../lib/clock.ts';
+import type { MasterKeys } from '../lib/crypto.ts';
+import type { Doorbell } from '../platform/doorbell.ts';
+import type { LaneJobs } from '../platform/jobs.ts';
+import { createOutbound, type OutboundOptions } from '../platform/outbound/http-client.ts';
+import { startPump } from './pump.ts';
+import { createSettlement } from './settlement.ts';
+
+export type DeliveriesOptions = {
+  /** Logs in as a member of the role optio_worker. */
+  readonly pool: Pool;
+  readonly jobs: LaneJobs;
+  readonly doorbell: Doorbell;
+  readonly clock: Clock;
+  readonly keys: MasterKeys;
+  readonly settings: OutboundOptions & { readonly retrySeconds: readonly number[] };
+  readonly onError: (error: Error) => void;
+  /** From 0 up to, but not including, 1: the jitter of retries. */
+  readonly random?: () => number;
+};
+
+export type Deliveries = {
+  /** Attempts under way end and are settled; nothing new is sent. */
+  readonly stop: () => Promise<void>;
+  readonly load: () => { readonly lanes: number; readonly sending: number };
+};
+
+const PAUSE_MS = 250;
+
+/** Begins to send what is due. */
+export function startDeliveries(options: DeliveriesOptions): Deliveries {
+  const { pool, clock, doorbell, onError, settings } = options;
+  const outbound = createOutbound(settings);
+  const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  const settlement = createSettlement({ pool, clock, doorbell, onError, pause });
+  const pump = startPump({
+    ...options,
+    outbound,
+    settlement,
+    retrySeconds: settings.retrySeconds,
+    random: options.random ?? Math.random,
+  });
+  return {
+    load: pump.load,
+    stop: async () => {
+      await pump.stop();
+      await settlement.drain();
+      await outbound.close();
+    },
+  };
+}
