@@ -1,0 +1,19 @@
+/** Who may use a field: declared beside the field, checked before it resolves, and listed by a test. */
+import { authorize, type Requirement, type Viewer } from '../accounts/viewer.ts';
+import { requireViewer } from './context.ts';
+
+/** `anyone`: also without credentials; `signed in`: any viewer, the rest is decided for what is asked for. */
+export type Access = 'anyone' | 'signed in' | Requirement;
+
+/** The options of a field that declares its access. */
+export function access(required: Access) {
+  return { authScopes: { access: required }, extensions: { access: required } };
+}
+
+/** Throws `UNAUTHENTICATED` or `FORBIDDEN` unless the viewer has the access. */
+export function checkAccess(viewer: Viewer | null, required: Access): true {
+  if (required === 'anyone') return true;
+  const present = requireViewer(viewer);
+  if (required !== 'signed in') authorize(present, required);
+  return true;
+}

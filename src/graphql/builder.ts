@@ -1,0 +1,125 @@
+/** The builder that the types of the schema are registered with: its plugins, its scalars, its names. */
+import SchemaBuilder, { type ArgBuilder } from '@pothos/core';
+import ErrorsPlugin from '@pothos/plugin-errors';
+import PrismaPlugin from '@pothos/plugin-prisma';
+import RelayPlugin from '@pothos/plugin-relay';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import ValidationPlugin from '@pothos/plugin-validation';
+import type { ScopeInfo } from '../accounts/scope.ts';
+import type { Viewer } from '../accounts/viewer.ts';
+import type { EmittedEvent } from '../events/emit.ts';
+import type { EventRecord } from '../events/event.ts';
+import type { EventType } from '../events/event-type.ts';
+import type PrismaTypes from '../generated/pothos-types.ts';
+import { getDatamodel } from '../generated/pothos-types.ts';
+import type {
+  Delivery,
+  Membership,
+  Organization,
+  User,
+  WebhookSubscription,
+} from '../generated/prisma/client.ts';
+import type { Count } from '../lib/page.ts';
+import type { AttemptRecord } from '../webhooks/delivery-batch.ts';
+import type { StreamItem } from '../webhooks/update.ts';
+import { type Access, checkAccess } from './access.ts';
+import type { Connection } from './connection.ts';
+import type { GraphQLContext } from './context.ts';
+import { deferredClient } from './deferred-client.ts';
+import { parseGlobalId } from './global-id.ts';
+import { validationFailure } from './validation.ts';
+
+/** What stands behind the types that are referred to by name. */
+type Objects = {
+  Count: Count;
+  Delivery: Delivery;
+  DeliveryAttempt: AttemptRecord;
+  DeliveryConnection: Connection<Delivery>;
+  EmittedEvent: EmittedEvent;
+  Event: EventRecord;
+  EventConnection: Connection<EventRecord>;
+  EventType: EventType;
+  Header: readonly [name: string, value: string];
+  Membership: Membership;
+  MembershipConnection: Connection<Membership>;
+  Organization: Organization;
+  Scope: ScopeInfo;
+  User: User;
+  Viewer: Viewer;
+  WebhookSubscription: WebhookSubscription;
+  WebhookSubscriptionConnection: Connection<WebhookSubscription>;
+  DeliveryUpdated: Extract<StreamItem, { kind: 'update' }>;
+  StreamGap: Extract<StreamItem, { kind: 'gap' }>;
+  StreamReady: Extract<StreamItem, { kind: 'ready' }>;
+};
+
+type OwnTypes = {
+  Context: GraphQLContext;
+  PrismaTypes: PrismaTypes;
+  AuthScopes: { access: Access };
+  DefaultFieldNullability: false;
+  Connection: Pick<Connection<unknown>, 'totalCount'>;
+  Objects: Objects;
+  Scalars: {
+    Cursor: { Input: string; Output: string };
+    DateTime: { Input: Date; Output: Date };
+    ID: { Input: string; Output: string };
+    JSON: { Input: unknown; Output: unknown };
+    URL: { Input: string; Output: string };
+  };
+};
+
+export type Types = PothosSchemaTypes.ExtendDefaultTypes<OwnTypes>;
+export type Builder = PothosSchemaTypes.SchemaBuilder<Types>;
+export type InputFields = PothosSchemaTypes.InputFieldBuilder<Types, 'InputObject'>;
+export type ArgumentBuilder = ArgBuilder<Types>;
+
+export type BuilderOptions = {
+  /** What happens when a query that Pothos planned is not used by its resolver: an error in tests. */
+  readonly onUnusedQuery: 'error' | null;
+};
+
+/** An empty schema with its plugins and scalars. */
+export function createBuilder({ onUnusedQuery }: BuilderOptions): Builder {
+  return new SchemaBuilder<OwnTypes>({
+    // The first plugin is the outermost: what the others refuse becomes a typed error, too.
+    plugins: [ErrorsPlugin, ValidationPlugin, ScopeAuthPlugin, RelayPlugin, PrismaPlugin],
+    defaultFieldNullability: false,
+    errors: { directResult: true },
+    validation: { validationError: validationFailure },
+    scopeAuth: {
+      authScopes: (context) => ({ access: (required) => checkAccess(context.viewer, required) }),
+      authorizeOnSubscribe: true,
+    },
+    relay: relayOptions(),
+    prisma: { client: deferredClient, dmmf: getDatamodel(), onUnusedQuery },
+  });
+}
+
+/** The type of cursors is our own scalar, which the plugin takes although its types name two of GraphQL's only. */
+const CURSOR = 'Cursor' as 'String';
+
+function relayOptions() {
+  return {
+    cursorType: CURSOR,
+    // The name of an unknown type leads to nothing, as the id of an unknown row does.
+    decodeGlobalID: (text: string) => {
+      const key = parseGlobalId(text);
+      return { typename: key?.type ?? '', id: key?.id ?? text };
+    },
+    nodeTypeOptions: { description: 'Anything that has a global id.' },
+    nodeQueryOptions: false,
+    nodesQueryOptions: false,
+    nodesOnConnection: { description: 'The things themselves, without their edges.' },
+    edgesFieldOptions: { description: 'The things with a cursor each.' },
+    nodeFieldOptions: { description: 'The thing itself.' },
+    cursorFieldOptions: { description: 'Where in the list it stands.' },
+    pageInfoFieldOptions: { description: 'Whether there is more, and where to go on.' },
+    pageInfoTypeOptions: { description: 'Whether there is more of a list, and where to go on.' },
+    hasNextPageFieldOptions: { description: 'Whether there is more after the last one here (older).' },
+    hasPreviousPageFieldOptions: { description: 'Whether there is more before the first one here (newer).' },
+    startCursorFieldOptions: { description: 'The cursor of the first one here.' },
+    endCursorFieldOptions: { description: 'The cursor of the last one here; give it as `after` to go on.' },
+    idFieldOptions: { description: 'Its global id.' },
+  } as const;
+}

@@ -1,0 +1,79 @@
+/** What every resolver is given: the viewer, and the way to the features on its behalf. */
+import type { Viewer } from '../accounts/viewer.ts';
+import { AppError } from '../lib/errors.ts';
+import type { Tenancy } from '../platform/database/tenancy.ts';
+import type { WebhookContext, WebhookDependencies } from '../webhooks/context.ts';
+import type { SubscribeToUpdates } from '../webhooks/update.ts';
+import { createLoaders, type Loaders } from './loaders.ts';
+import { shareRead } from './shared-read.ts';
+
+/** The features as one operation of one viewer sees them. */
+export type Features = {
+  readonly context: WebhookContext;
+  /** Forget what they hold whenever something was written. */
+  readonly loaders: Loaders;
+};
+
+export type GraphQLContext = {
+  /** Null: the request came without credentials. */
+  readonly viewer: Viewer | null;
+  /** Named in the log and in the answer when something goes wrong that should not. */
+  readonly requestId: string;
+  /** Throws `UNAUTHENTICATED` without a viewer. */
+  readonly features: () => Features;
+  readonly subscribeToUpdates: SubscribeToUpdates;
+  /** Ends what the operation holds. Nothing can be read afterwards. */
+  readonly end: () => Promise<void>;
+};
+
+export type ContextDependencies = {
+  readonly tenancy: Tenancy;
+  readonly webhooks: WebhookDependencies;
+  readonly subscribeToUpdates: SubscribeToUpdates;
+};
+
+/** The context of one operation. It costs nothing until a resolver asks for the features. */
+export function createContext(
+  dependencies: ContextDependencies,
+  viewer: Viewer | null,
+  requestId: string,
+): GraphQLContext {
+  let opened: (Features & { readonly end: () => Promise<void> }) | undefined;
+  return {
+    viewer,
+    requestId,
+    subscribeToUpdates: dependencies.subscribeToUpdates,
+    features: () => (opened ??= openFeatures(dependencies, requireViewer(viewer))),
+    end: async () => opened?.end(),
+  };
+}
+
+/** The viewer; throws `UNAUTHENTICATED` when there is none. */
+export function requireViewer(viewer: Viewer | null): Viewer {
+  if (viewer !== null) return viewer;
+  throw new AppError('UNAUTHENTICATED', 'This needs an access token in the Authorization header.');
+}
+
+function openFeatures({ tenancy, webhooks }: ContextDependencies, viewer: Viewer) {
+  const shared = shareRead((work) => tenancy.read(viewer, work));
+  const context: WebhookContext = {
+    ...webhooks,
+    viewer,
+    read: shared.read,
+    write: async (work) => {
+      // The connection is given back first: an operation never holds two.
+      await shared.release();
+      const result = await tenancy.write(viewer, work);
+      loaders = createLoaders(context);
+      return result;
+    },
+  };
+  let loaders = createLoaders(context);
+  return {
+    context,
+    get loaders() {
+      return loaders;
+    },
+    end: shared.close,
+  };
+}

@@ -1,0 +1,35 @@
+/** Global ids (Relay): opaque, unique over all types, made of the type's name and the row's id. */
+
+export const NODE_TYPES = [
+  'Delivery',
+  'DeliveryAttempt',
+  'Event',
+  'Membership',
+  'Organization',
+  'User',
+  'WebhookSubscription',
+] as const;
+
+export type NodeType = (typeof NODE_TYPES)[number];
+export type NodeKey = { readonly type: NodeType; readonly id: string };
+
+/** The global id of a row. */
+export function globalId(type: NodeType, id: string): string {
+  return Buffer.from(`${type}:${id}`).toString('base64url');
+}
+
+/** What a global id stands for; undefined for what is none. */
+export function parseGlobalId(text: string): NodeKey | undefined {
+  const decoded = Buffer.from(text, 'base64url').toString();
+  const separator = decoded.indexOf(':');
+  const name = decoded.slice(0, separator);
+  const type = NODE_TYPES.find((candidate) => candidate === name);
+  if (type === undefined) return undefined;
+  return { type, id: decoded.slice(separator + 1) };
+}
+
+/** The row's id in a global id of the type. Anything else is answered as it came: as an id it leads to nothing. */
+export function localId(type: NodeType, text: string): string {
+  const key = parseGlobalId(text);
+  return key?.type === type ? key.id : text;
+}

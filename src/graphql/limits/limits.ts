@@ -1,0 +1,29 @@
+/** What an operation may cost before it is executed; the same on every transport. */
+import { GraphQLError, type ValidationRule } from 'graphql';
+import { limitAliases } from './aliases.ts';
+import { limitDepth } from './depth.ts';
+
+export type Limits = {
+  /** Lexical tokens of a document. */
+  readonly maxTokens: number;
+  /** Levels of fields, fragments unfolded. */
+  readonly maxDepth: number;
+  /** Aliased fields of an operation, fragments unfolded. */
+  readonly maxAliases: number;
+};
+
+// The standard introspection query is 15 levels deep.
+export const DEFAULT_LIMITS: Limits = { maxTokens: 2_000, maxDepth: 15, maxAliases: 30 };
+
+/** The rules beside the specification's, checked once per document; their names tell them apart in the cache. */
+export function limitRules({ maxDepth, maxAliases }: Limits): readonly ValidationRule[] {
+  return [limitDepth(maxDepth), limitAliases(maxAliases)];
+}
+
+/** Says an overlong document's fault in our words; other errors stay. */
+export function explainParseError(error: unknown, { maxTokens }: Limits): unknown {
+  if (!(error instanceof GraphQLError) || !error.message.includes('tokens. Parsing aborted')) return error;
+  return new GraphQLError(`The document has more than ${maxTokens.toLocaleString('en')} tokens.`, {
+    extensions: { code: 'GRAPHQL_PARSE_FAILED' },
+  });
+}

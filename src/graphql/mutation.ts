@@ -1,0 +1,40 @@
+/** What all mutations share: one input, a union of payload and typed errors, faults in the words of this API. */
+import { AppError, type Fault, validationError } from '../lib/errors.ts';
+
+/** The name and members of a mutation's result, beside its payload. */
+export function resultOf<E extends (new (...args: never[]) => unknown)[]>(name: string, errors: E) {
+  return {
+    types: errors as unknown as (new () => unknown)[], // The plugin's types want classes it could make.
+    union: { name, description: `What ${name.replace(/Result$/, '')} answers: its payload, or why not.` },
+  };
+}
+
+/** Where in the input a fault of a feature lies. */
+export type FaultPath = (path: Fault['path']) => Fault['path'];
+
+/** Features name faults in the words of REST (snake_case); the first step is a setting, what follows is the caller's own. */
+export const inputPath: FaultPath = ([setting, ...rest]) =>
+  setting === undefined ? ['input'] : ['input', camelCase(setting), ...rest];
+
+/** Runs a feature's function; its faults come out with paths into `input`. */
+export async function inWordsOfInput<T>(act: () => Promise<T>, path: FaultPath = inputPath): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'VALIDATION') {
+      throw validationError(error.faults.map((fault) => ({ ...fault, path: path(fault.path) })));
+    }
+    throw error;
+  }
+}
+
+/** An argument that may be left out, and for which null means the same. */
+export function given<T>(value: T | null | undefined): T | undefined {
+  return value ?? undefined;
+}
+
+function camelCase(word: string | number): string | number {
+  return typeof word === 'number'
+    ? word
+    : word.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+}

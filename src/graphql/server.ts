@@ -1,0 +1,94 @@
+/**
+ * GraphQL over HTTP, server-sent events and WebSocket. One pipeline for all of them: parse, limits, validate,
+ * authenticate, execute, translate errors.
+ */
+import type { Server } from 'node:http';
+import { createYoga } from 'graphql-yoga';
+import type { Viewer } from '../accounts/viewer.ts';
+import { newId } from '../lib/ids.ts';
+import { createBrowserGuard } from './browser-guard.ts';
+import { type ContextDependencies, createContext, type GraphQLContext } from './context.ts';
+import { type ErrorTranslation, translateError } from './errors.ts';
+import { DEFAULT_LIMITS, type Limits } from './limits/limits.ts';
+import { useErrorTranslation, useLimits, useOperationEnd } from './plugins.ts';
+import { createSchema } from './schema.ts';
+import { attachWebSocket, type WebSockets, type WebSocketTimes } from './websocket.ts';
+
+export type GraphQLServerOptions = ContextDependencies &
+  ErrorTranslation & {
+    /**
+     * Who a request is made by, from its headers (those of the upgrade, and the payload of connection_init, for a
+     * WebSocket). Null without credentials; throws `UNAUTHENTICATED` for bad ones.
+     */
+    readonly authenticate: (headers: Headers) => Promise<Viewer | null>;
+    /** Where the server is reached; pages of this origin may use the API. */
+    readonly publicUrl: string;
+    /** Other origins whose pages may. */
+    readonly corsOrigins: readonly string[];
+    readonly limits?: Limits;
+    readonly webSocketTimes?: Partial<WebSocketTimes>;
+    readonly onUnusedQuery?: 'error' | null;
+  };
+
+export type GraphQLServer = {
+  /** Answers a request to /graphql. */
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** Takes over the upgrades of the HTTP server; those of other paths than /graphql are refused. */
+  readonly attachWebSocket: (httpServer: Server) => WebSockets;
+};
+
+export const GRAPHQL_PATH = '/graphql';
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** Opens the door. */
+export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServer {
+  const guard = createBrowserGuard([options.publicUrl, ...options.corsOrigins]);
+  const yoga = createYogaServer(options);
+  const withCors = (request: Request, response: Response): Response => {
+    const origin = request.headers.get('origin');
+    if (origin === null) return response;
+    for (const [name, value] of guard.headersFor(origin)) response.headers.append(name, value);
+    return response;
+  };
+  return {
+    fetch: async (request) => {
+      const response = guard.intercept(request) ?? (await yoga.fetch(request, {}));
+      return withCors(request, response);
+    },
+    attachWebSocket: (httpServer) =>
+      attachWebSocket(httpServer, {
+        ...options,
+        times: options.webSocketTimes ?? {},
+        path: GRAPHQL_PATH,
+        isAllowedOrigin: guard.isAllowedOrigin,
+        maxMessageBytes: MAX_BODY_BYTES,
+        openOperation: (viewer) => yoga.getEnveloped({ viewer }),
+      }),
+  };
+}
+
+/** A WebSocket authenticates before, and leaves the viewer in the context. */
+type InitialContext = { readonly request?: Request; readonly viewer?: Viewer };
+
+function createYogaServer(options: GraphQLServerOptions) {
+  const { authenticate } = options;
+  const contextOf = (viewer: Viewer | null): GraphQLContext => createContext(options, viewer, newId());
+  return createYoga<InitialContext, GraphQLContext>({
+    schema: createSchema({ onUnusedQuery: options.onUnusedQuery ?? null }),
+    graphqlEndpoint: GRAPHQL_PATH,
+    context: ({ request, viewer }) => {
+      if (viewer !== undefined) return contextOf(viewer);
+      return authenticate(request.headers).then(contextOf);
+    },
+    plugins: [useLimits(options.limits ?? DEFAULT_LIMITS), useOperationEnd(), useErrorTranslation(options)],
+    maskedErrors: { maskError: (error) => translateError(error, newId(), options) },
+    maxRequestBodySize: MAX_BODY_BYTES,
+    // Ours are in browser-guard.ts: Yoga's reflects any origin, and it executes forms.
+    cors: false,
+    multipart: false,
+    batching: false,
+    graphiql: false,
+    landingPage: false,
+    logging: false,
+  });
+}

@@ -1,0 +1,67 @@
+/** Anything by its global id. */
+import { brandWithType } from '@pothos/core';
+import { z } from 'zod';
+import { findMembership, findUser, getOrganization } from '../../accounts/directory.ts';
+import { access } from '../access.ts';
+import type { Builder, Types } from '../builder.ts';
+import { MAX_SIZE } from '../connection.ts';
+import type { Features } from '../context.ts';
+import { type NodeType, parseGlobalId } from '../global-id.ts';
+
+/** Registers Query.node and Query.nodes. What each type asks of its viewer, its feature decides. */
+export function addNode(builder: Builder): void {
+  const node = builder.nodeInterfaceRef();
+  builder.queryField('node', (t) =>
+    t.field({
+      ...access('signed in'),
+      description: 'Anything by its global id; null if it does not exist for the viewer.',
+      type: node,
+      nullable: true,
+      args: { id: t.arg.id({ required: true, description: 'The global id.' }) },
+      resolve: (_root, { id }, { features }) => loadNode(features(), id),
+    }),
+  );
+  builder.queryField('nodes', (t) =>
+    t.field({
+      ...access('signed in'),
+      description:
+        'Several things by their global ids, in the same order; null for each that does not exist.',
+      type: [node],
+      nullable: { list: false, items: true },
+      args: {
+        ids: t.arg.idList({
+          required: true,
+          description: `The global ids, at most ${MAX_SIZE}.`,
+          validate: z.array(z.string()).max(MAX_SIZE, `Expected at most ${MAX_SIZE} ids.`),
+        }),
+      },
+      resolve: (_root, { ids }, { features }) => ids.map((id) => loadNode(features(), id)),
+    }),
+  );
+}
+
+type Load = (features: Features, id: string) => Promise<object | null | undefined>;
+
+const LOAD: Readonly<Record<NodeType, Load>> = {
+  Delivery: ({ loaders }, id) => loaders.delivery(id),
+  DeliveryAttempt: ({ loaders }, id) => loaders.attempt(id),
+  Event: ({ loaders }, id) => loaders.event(id),
+  Membership: ({ context }, id) => findMembership(context, id),
+  Organization: async ({ context }, id) => {
+    const organization = await getOrganization(context);
+    return organization.id === id ? organization : null;
+  },
+  User: ({ context }, id) => findUser(context, id),
+  WebhookSubscription: async ({ loaders }, id) => {
+    const subscription = await loaders.subscription(id);
+    return subscription?.deletedAt === null ? subscription : null;
+  },
+};
+
+async function loadNode(features: Features, globalId: string): Promise<object | null> {
+  const key = parseGlobalId(globalId);
+  if (key === undefined) return null;
+  const node = (await LOAD[key.type](features, key.id)) ?? null;
+  if (node !== null) brandWithType<Types>(node, key.type);
+  return node;
+}

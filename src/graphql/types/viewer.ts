@@ -1,0 +1,54 @@
+/** The viewer: who asks, and what it may. */
+import { findUser, getOrganization } from '../../accounts/directory.ts';
+import { access } from '../access.ts';
+import type { Builder } from '../builder.ts';
+
+/** Registers Viewer and Query.viewer. */
+export function addViewer(builder: Builder): void {
+  const role = builder.enumType('ViewerRole', {
+    description: 'As what the viewer acts.',
+    values: {
+      ADMIN: { description: 'As an admin of the organization.' },
+      EDUCATOR: { description: 'As an educator.' },
+      STUDENT: { description: 'As a student.' },
+      CLIENT: { description: 'As a client that acts for its organization.' },
+    },
+  });
+  builder.objectType('Viewer', {
+    description: 'Who asks: a person, a client acting for a person, or a client acting for its organization.',
+    fields: (t) => ({
+      role: t.expose('role', { type: role, description: 'As what it acts.' }),
+      organization: t.field({
+        description: 'The organization it acts in.',
+        type: 'Organization',
+        resolve: (_viewer, _args, { features }) => getOrganization(features().context),
+      }),
+      user: t.field({
+        description: 'The person; null when a client acts for its organization.',
+        type: 'User',
+        nullable: true,
+        resolve: ({ userId }, _args, { features }) =>
+          userId === null ? null : findUser(features().context, userId),
+      }),
+      clientId: t.exposeString('clientId', {
+        description: 'The client_id of the client that acts; null in a session.',
+        nullable: true,
+      }),
+      scopes: t.stringList({
+        description: 'What its token is good for; null in a session, which only the role bounds.',
+        nullable: true,
+        resolve: ({ scopes }) => (scopes === null ? null : [...scopes]),
+      }),
+      expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When its token or session ends.' }),
+    }),
+  });
+  builder.queryField('viewer', (t) =>
+    t.field({
+      ...access('anyone'),
+      description: 'Who asks; null without credentials.',
+      type: 'Viewer',
+      nullable: true,
+      resolve: (_root, _args, { viewer }) => viewer,
+    }),
+  );
+}

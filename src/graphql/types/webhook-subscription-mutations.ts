@@ -1,0 +1,249 @@
+/** Mutations of webhook subscriptions. */
+import type { WebhookSubscription } from '../../generated/prisma/client.ts';
+import { MAY_WRITE } from '../../webhooks/context.ts';
+import {
+  createSubscription,
+  deleteSubscription,
+  rotateSecret,
+  updateSubscription,
+} from '../../webhooks/subscription.ts';
+import type { SubscriptionSettings } from '../../webhooks/subscription-input.ts';
+import { access } from '../access.ts';
+import type { Builder, InputFields } from '../builder.ts';
+import { globalId, localId } from '../global-id.ts';
+import { given, inWordsOfInput, resultOf } from '../mutation.ts';
+import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from './error.ts';
+
+const ERRORS = [ValidationError, NotFoundError, ConflictError, ForbiddenError];
+
+/** Registers createWebhookSubscription, updateWebhookSubscription, deleteWebhookSubscription, rotateWebhookSecret. */
+export function addWebhookSubscriptionMutations(builder: Builder): void {
+  const header = addHeaderInput(builder);
+  addCreate(builder, header);
+  addUpdate(builder, header);
+  addDelete(builder);
+  addRotate(builder);
+}
+
+function addHeaderInput(builder: Builder) {
+  return builder.inputType('HeaderInput', {
+    description: 'A header to send with every delivery.',
+    fields: (t) => ({
+      name: t.string({ required: true, description: 'Its name.' }),
+      value: t.string({ required: true, description: 'Its value.' }),
+    }),
+  });
+}
+
+type HeaderInputRef = ReturnType<typeof addHeaderInput>;
+
+function addCreate(builder: Builder, header: HeaderInputRef): void {
+  const input = builder.inputType('CreateWebhookSubscriptionInput', {
+    description: 'A webhook subscription to create.',
+    fields: (t) => ({
+      organizationId: t.id({ description: "The organization it is for; the viewer's if left out." }),
+      targetUrl: t.field({ type: 'URL', required: true, description: 'Where its deliveries go.' }),
+      eventTypes: t.stringList({
+        required: true,
+        description: 'The event types it wants, or "*" alone for all.',
+      }),
+      ...optionalSettings(t, header),
+    }),
+  });
+  const payload = builder
+    .objectRef<Awaited<ReturnType<typeof createSubscription>>>('CreateWebhookSubscriptionPayload')
+    .implement({
+      description: 'The webhook subscription that was created.',
+      fields: (t) => ({
+        subscription: t.expose('subscription', {
+          type: 'WebhookSubscription',
+          description: 'The webhook subscription.',
+        }),
+        secret: t.exposeString('secret', {
+          description: 'The secret that signs its deliveries. It is shown here only.',
+        }),
+      }),
+    });
+  builder.mutationField('createWebhookSubscription', (t) =>
+    t.field({
+      ...access(MAY_WRITE),
+      description: 'Creates a webhook subscription.',
+      type: payload,
+      errors: resultOf('CreateWebhookSubscriptionResult', ERRORS),
+      args: { input: t.arg({ type: input, required: true, description: 'What to create.' }) },
+      resolve: (_root, args, { features }) => {
+        const { organizationId, targetUrl, eventTypes } = args.input;
+        const subscription = {
+          ...toSettings(args.input),
+          targetUrl,
+          eventTypes,
+          organizationId:
+            organizationId === null || organizationId === undefined
+              ? undefined
+              : localId('Organization', organizationId),
+        };
+        return inWordsOfInput(() => createSubscription(features().context, subscription));
+      },
+    }),
+  );
+}
+
+function addUpdate(builder: Builder, header: HeaderInputRef): void {
+  const input = builder.inputType('UpdateWebhookSubscriptionInput', {
+    description: 'Changes of a webhook subscription. What is left out stays as it is.',
+    fields: (t) => ({
+      id: t.id({ required: true, description: 'The global id of the webhook subscription.' }),
+      expectedVersion: t.int({
+        description: 'The version that is to be changed; if it has another one by now, nothing is changed.',
+      }),
+      active: t.boolean({
+        description:
+          'false pauses: deliveries are held. true resumes (or enables): held deliveries are sent.',
+      }),
+      targetUrl: t.field({ type: 'URL', description: 'Where its deliveries go.' }),
+      eventTypes: t.stringList({ description: 'The event types it wants, or "*" alone for all.' }),
+      ...optionalSettings(t, header),
+    }),
+  });
+  const payload = builder.objectRef<WebhookSubscription>('UpdateWebhookSubscriptionPayload').implement({
+    description: 'The webhook subscription as it is now.',
+    fields: (t) => ({
+      subscription: t.field({
+        type: 'WebhookSubscription',
+        description: 'The webhook subscription.',
+        resolve: (subscription) => subscription,
+      }),
+    }),
+  });
+  builder.mutationField('updateWebhookSubscription', (t) =>
+    t.field({
+      ...access(MAY_WRITE),
+      description: 'Changes the settings of a webhook subscription, pauses or resumes it.',
+      type: payload,
+      errors: resultOf('UpdateWebhookSubscriptionResult', ERRORS),
+      args: { input: t.arg({ type: input, required: true, description: 'What to change.' }) },
+      resolve: (_root, args, { features }) => {
+        const { id, active, expectedVersion, targetUrl, eventTypes } = args.input;
+        const changes = {
+          ...toSettings(args.input),
+          targetUrl: given(targetUrl),
+          eventTypes: given(eventTypes),
+          active: given(active),
+          expectedVersion: given(expectedVersion),
+        };
+        const key = localId('WebhookSubscription', id);
+        return inWordsOfInput(() => updateSubscription(features().context, key, changes));
+      },
+    }),
+  );
+}
+
+function addDelete(builder: Builder): void {
+  const input = builder.inputType('DeleteWebhookSubscriptionInput', {
+    description: 'A webhook subscription to delete.',
+    fields: (t) => ({
+      id: t.id({ required: true, description: 'The global id of the webhook subscription.' }),
+    }),
+  });
+  const payload = builder.objectRef<WebhookSubscription>('DeleteWebhookSubscriptionPayload').implement({
+    description: 'What was deleted.',
+    fields: (t) => ({
+      deletedId: t.id({
+        description: 'The global id it had.',
+        resolve: ({ id }) => globalId('WebhookSubscription', id),
+      }),
+    }),
+  });
+  builder.mutationField('deleteWebhookSubscription', (t) =>
+    t.field({
+      ...access(MAY_WRITE),
+      description:
+        'Deletes a webhook subscription. What it waits to be sent is cancelled; its history stays.',
+      type: payload,
+      errors: resultOf('DeleteWebhookSubscriptionResult', [NotFoundError, ForbiddenError]),
+      args: { input: t.arg({ type: input, required: true, description: 'What to delete.' }) },
+      resolve: (_root, args, { features }) =>
+        deleteSubscription(features().context, localId('WebhookSubscription', args.input.id)),
+    }),
+  );
+}
+
+function addRotate(builder: Builder): void {
+  const input = builder.inputType('RotateWebhookSecretInput', {
+    description: 'A webhook subscription whose secret is to be replaced.',
+    fields: (t) => ({
+      id: t.id({ required: true, description: 'The global id of the webhook subscription.' }),
+      overlapSeconds: t.int({
+        description:
+          'How long the old secret goes on signing beside the new one: 0 to 604,800; a day if left out.',
+      }),
+    }),
+  });
+  const payload = builder
+    .objectRef<Awaited<ReturnType<typeof rotateSecret>>>('RotateWebhookSecretPayload')
+    .implement({
+      description: 'The new secret.',
+      fields: (t) => ({
+        subscription: t.expose('subscription', {
+          type: 'WebhookSubscription',
+          description: 'The webhook subscription.',
+        }),
+        secret: t.exposeString('secret', { description: 'The new secret. It is shown here only.' }),
+        overlapEndsAt: t.expose('overlapEndsAt', {
+          type: 'DateTime',
+          description: 'When the old secret ends signing.',
+        }),
+      }),
+    });
+  builder.mutationField('rotateWebhookSecret', (t) =>
+    t.field({
+      ...access(MAY_WRITE),
+      description: 'Gives a webhook subscription a new secret.',
+      type: payload,
+      errors: resultOf('RotateWebhookSecretResult', [ValidationError, NotFoundError, ForbiddenError]),
+      args: { input: t.arg({ type: input, required: true, description: 'What to rotate.' }) },
+      resolve: (_root, { input: { id, overlapSeconds } }, { features }) => {
+        const key = localId('WebhookSubscription', id);
+        return inWordsOfInput(() => rotateSecret(features().context, key, given(overlapSeconds)));
+      },
+    }),
+  );
+}
+
+function optionalSettings(t: InputFields, header: HeaderInputRef) {
+  return {
+    description: t.string({ description: 'What it is for, at most 500 characters; null for nothing.' }),
+    customHeaders: t.field({
+      type: [header],
+      description: 'Headers that every delivery carries beside ours: at most 20, none of which is reserved.',
+    }),
+    maxConcurrency: t.int({
+      description: 'How many attempts at most are under way at the same time: 1 to 100; 10 at first.',
+    }),
+    rateLimitPerSecond: t.int({
+      description: 'How many attempts at most begin within a second: 1 to 1,000; null: no limit.',
+    }),
+    retrySeconds: t.intList({
+      description: "The delays before each retry, in seconds; empty: the server's schedule.",
+    }),
+  };
+}
+
+type SettingsInput = {
+  readonly description?: string | null | undefined;
+  readonly customHeaders?: readonly { readonly name: string; readonly value: string }[] | null | undefined;
+  readonly maxConcurrency?: number | null | undefined;
+  readonly rateLimitPerSecond?: number | null | undefined;
+  readonly retrySeconds?: readonly number[] | null | undefined;
+};
+
+/** null empties what can be empty, and means nothing where a value is needed. */
+function toSettings(input: SettingsInput): SubscriptionSettings {
+  return {
+    description: input.description,
+    customHeaders: input.customHeaders?.map(({ name, value }) => [name, value] as const),
+    maxConcurrency: given(input.maxConcurrency),
+    rateLimitPerSecond: input.rateLimitPerSecond,
+    retrySeconds: given(input.retrySeconds),
+  };
+}

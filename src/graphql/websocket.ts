@@ -1,0 +1,155 @@
+/**
+ * GraphQL over WebSocket (graphql-transport-ws). Close codes tell the client whether to come back: 4401 it does not
+ * (credentials were missing or bad at the beginning), 4403 it does (they ended meanwhile: it may have newer ones).
+ */
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { CloseCode, handleProtocols, makeServer, type Server as ProtocolServer } from 'graphql-ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { createProtocol, type ProtocolOptions, type SocketState } from './websocket-protocol.ts';
+
+export type WebSocketTimes = {
+  /** How long a client may take for its connection_init. */
+  readonly initTimeoutMs: number;
+  /** How often a client is asked whether it is there; one that has not answered by the next time is dropped. */
+  readonly keepAliveMs: number;
+};
+
+export type WebSocketOptions = ProtocolOptions & {
+  readonly path: string;
+  readonly isAllowedOrigin: (origin: string) => boolean;
+  readonly maxMessageBytes: number;
+  readonly times?: Partial<WebSocketTimes>;
+};
+
+export type WebSockets = {
+  /** Ends all operations, tells the clients to go (1001), and waits until they went. */
+  readonly close: () => Promise<void>;
+};
+
+const TIMES: WebSocketTimes = { initTimeoutMs: 3_000, keepAliveMs: 12_000 };
+/** How long a client that was told to go may take. */
+const CLOSE_GRACE_MS = 2_000;
+
+/** Serves the upgrades of an HTTP server. */
+export function attachWebSocket(httpServer: Server, options: WebSocketOptions): WebSockets {
+  const times = { ...TIMES, ...options.times };
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: options.maxMessageBytes,
+    perMessageDeflate: false,
+    handleProtocols,
+  });
+  const protocol = makeServer(createProtocol(options, times.initTimeoutMs));
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const status = refusalOf(request, options);
+    if (status !== undefined) {
+      refuseUpgrade(socket, status);
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (opened) =>
+      serve(opened, request, { protocol, keepAliveMs: times.keepAliveMs, logError: options.logError }),
+    );
+  };
+  httpServer.on('upgrade', upgrade);
+  return {
+    close: () => {
+      httpServer.off('upgrade', upgrade);
+      return closeAll(sockets);
+    },
+  };
+}
+
+function refusalOf({ url, headers }: IncomingMessage, options: WebSocketOptions): string | undefined {
+  if (url?.split('?', 1)[0] !== options.path) return '404 Not Found';
+  // Browsers always send it; what sends none is no browser and cannot be made to by a page.
+  if (headers.origin !== undefined && !options.isAllowedOrigin(headers.origin)) return '403 Forbidden';
+  return undefined;
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+type Serving = Pick<ProtocolOptions, 'logError'> & {
+  readonly protocol: ProtocolServer<SocketState>;
+  readonly keepAliveMs: number;
+};
+
+/** Connects a socket with the protocol. */
+function serve(
+  socket: WebSocket,
+  request: IncomingMessage,
+  { protocol, keepAliveMs, logError }: Serving,
+): void {
+  const close = (code: number, reason: string): void => socket.close(code, reason);
+  const state: SocketState = { request, close, headers: new Headers() };
+  const closed = protocol.opened(
+    {
+      protocol: socket.protocol,
+      // The stream goes on when the message is gone: a slow client holds back its own stream only.
+      send: (data) => send(socket, data),
+      close,
+      onMessage: (act) => {
+        socket.on('message', (data) => {
+          act(String(data)).catch((error: unknown) => {
+            logError({ err: error, requestId: '' }, 'A WebSocket message could not be handled.');
+            close(CloseCode.InternalServerError, 'Internal server error');
+          });
+        });
+      },
+    },
+    state,
+  );
+  // Messages that are too large, or not what the protocol of WebSockets allows: ws itself closes with the code.
+  socket.on('error', () => undefined);
+  const stopPinging = keepAlive(socket, keepAliveMs);
+  socket.once('close', (code, reason) => {
+    stopPinging();
+    closed(code, String(reason)).catch((error: unknown) => {
+      logError({ err: error, requestId: '' }, 'A WebSocket could not be cleaned up.');
+    });
+  });
+}
+
+function send(socket: WebSocket, data: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (socket.readyState !== socket.OPEN) resolve();
+    else socket.send(data, (error) => (error === null || error === undefined ? resolve() : reject(error)));
+  });
+}
+
+function keepAlive(socket: WebSocket, intervalMs: number): () => void {
+  let isAlive = true;
+  socket.on('pong', () => {
+    isAlive = true;
+  });
+  const timer = setInterval(() => {
+    if (!isAlive) {
+      socket.terminate();
+      return;
+    }
+    isAlive = false;
+    socket.ping();
+  }, intervalMs);
+  return () => clearInterval(timer);
+}
+
+async function closeAll(sockets: WebSocketServer): Promise<void> {
+  const left = [...sockets.clients].map(
+    (client) =>
+      new Promise<void>((resolve) => {
+        const patience = setTimeout(() => client.terminate(), CLOSE_GRACE_MS);
+        client.once('close', () => {
+          clearTimeout(patience);
+          resolve();
+        });
+        client.close(1001, 'Going away');
+      }),
+  );
+  await Promise.all(left);
+  await new Promise<void>((resolve) => {
+    sockets.close(() => resolve());
+  });
+}
