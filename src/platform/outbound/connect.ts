@@ -6,7 +6,7 @@ import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type Cidr, classifyAddress } from './address.ts';
 import { dial } from './dial.ts';
-import { blockedAddress, tlsFailure } from './failure.ts';
+import { blockedAddress, connectFailure, tlsFailure } from './failure.ts';
 import { type Resolve, resolveOpen } from './resolve.ts';
 
 /** Milliseconds of the phases of a new connection, filled in as they end. */
@@ -53,10 +53,11 @@ export async function connect(
 
 /** The address was checked before it was dialled; this holds even if something in between changed it. */
 function requireOpenPeer(socket: Socket, allow: readonly Cidr[]): void {
-  if (socket.remoteAddress !== undefined && classifyAddress(socket.remoteAddress, allow) !== 'blocked')
-    return;
+  const peer = socket.remoteAddress;
+  if (peer !== undefined && classifyAddress(peer, allow) !== 'blocked') return;
   socket.destroy();
-  throw blockedAddress();
+  // A peer that hung up already is unknown; that is no reason to give up for good.
+  throw peer === undefined ? connectFailure() : blockedAddress();
 }
 
 type TlsOptions = { readonly ca: string | undefined; readonly signal: AbortSignal };

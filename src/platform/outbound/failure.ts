@@ -27,7 +27,7 @@ export function dnsFailure(hostname: string, cause?: unknown): OutboundFailure {
   return new OutboundFailure('dns', message, cause);
 }
 
-export function connectFailure(cause: unknown): OutboundFailure {
+export function connectFailure(cause?: unknown): OutboundFailure {
   return new OutboundFailure('connect', CONNECT_MESSAGES[codeOf(cause)] ?? NO_CONNECTION, cause);
 }
 

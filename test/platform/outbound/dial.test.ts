@@ -74,6 +74,17 @@ describe('a receiver that cannot be reached', () => {
     });
   });
 
+  it('because it hangs up at once may be tried again later: it is not a closed address', async () => {
+    const server = createServer((socket) => void socket.resetAndDestroy());
+    const port = await listen(server);
+    const outbound = startOutbound();
+    const posts = Array.from({ length: 50 }, () =>
+      outbound.post({ url: `http://127.0.0.1:${port}/`, ...REQUEST }),
+    );
+    const kinds = (await Promise.all(posts)).map((result) => result.kind === 'error' && result.errorKind);
+    expect(kinds.filter((kind) => kind !== 'reset' && kind !== 'connect')).toEqual([]);
+  });
+
   it('at one of its addresses is reached at another', async () => {
     const receiver = await startReceiver();
     const outbound = startOutbound({ resolve: async () => ['127.0.0.2', '127.0.0.1'] });
