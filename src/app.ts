@@ -5,7 +5,6 @@ import { createGraphQLServer } from './graphql/server.ts';
 import type { Clock } from './lib/clock.ts';
 import { repeat } from './lib/repeat.ts';
 import { createOAuth } from './oauth/authorization-server.ts';
-import { findHeld } from './oauth/held-tokens.ts';
 import { createPool } from './platform/database/pool.ts';
 import { createTenancy } from './platform/database/tenancy.ts';
 import { openDoorbell } from './platform/doorbell.ts';
@@ -71,7 +70,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     pool: workerPool,
     doorbell,
     clock,
-    findValid: (viewers) => findHeld({ pool: authPool, clock }, viewers),
+    findValid: oauth.findHeld,
     onError: report('the live stream could not be read'),
   });
   const graphql = createGraphQLServer({

@@ -15,7 +15,7 @@ export function uuidTime(id: string): number {
 
 /** The lowest UUIDv7 of an instant: `id >= lowestUuidAt(t)` selects what was made at t or later. */
 export function lowestUuidAt(time: Date): string {
-  const hex = time.getTime().toString(16).padStart(12, '0');
+  const hex = Math.max(0, time.getTime()).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 }
 

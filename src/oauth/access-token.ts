@@ -2,6 +2,7 @@
  * Access tokens: JWTs (RFC 9068), each with a row for its jti, so that one can be listed and ended at once.
  * A token is good while its signature, its claims and its row all say so.
  */
+
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type { Pool } from 'pg';
 import { z } from 'zod';
@@ -12,6 +13,7 @@ import { translateDatabaseError } from '../platform/database/unavailable.ts';
 import { BearerError } from './bearer.ts';
 import { createBoundedMemory } from './bounded-memory.ts';
 import type { AuthenticatedClient } from './client.ts';
+import { findHeld } from './held-tokens.ts';
 import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.ts';
 import { insertAccessToken, selectLiveClientToken } from './statements.ts';
 
@@ -37,12 +39,11 @@ export type AccessTokens = {
   ) => Promise<TokenResponse | undefined>;
   /** The viewer a token stands for. Errors: `BearerError` (`invalid_token`); `UNAVAILABLE`. */
   readonly verify: (token: string) => Promise<Viewer>;
-  /** Whether a token that was verified before is still good. Errors: `UNAVAILABLE`. */
-  readonly isLive: (token: TokenReference) => Promise<boolean>;
+  readonly findHeld: (viewers: readonly Viewer[]) => Promise<ReadonlySet<Viewer>>;
 };
 
 /** A token without its secret part, as a viewer carries it. */
-export type TokenReference = { readonly organizationId: string; readonly tokenId: string };
+type TokenReference = { readonly organizationId: string; readonly tokenId: string };
 
 export type AccessTokensDeps = {
   readonly pool: Pool;
@@ -73,7 +74,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
       if (live?.clientId !== claims.client_id) throw invalidToken();
       return viewerOf(claims, live);
     },
-    isLive: async (token) => (await findLive(deps, token)) !== undefined,
+    findHeld: (viewers) => findHeld(deps, viewers),
   };
 }
 

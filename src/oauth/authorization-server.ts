@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
 import type { AppError } from '../lib/errors.ts';
 import { createIdGenerator } from '../lib/ids.ts';
-import { createAccessTokens, type TokenReference } from './access-token.ts';
+import { createAccessTokens } from './access-token.ts';
 import { authenticateBearer, type BearerRequest, challenge } from './bearer.ts';
 import { cleanUpAccessTokens } from './clean-up.ts';
 import { createClients } from './client.ts';
@@ -31,8 +31,8 @@ export type OAuth = {
   readonly routes: Hono;
   /** The viewer a request's bearer token stands for. Errors: `BearerError`; `UNAVAILABLE`. */
   readonly authenticate: (request: BearerRequest) => Promise<Viewer>;
-  /** Whether the token that a viewer came with is still good: for what outlives its request, such as a stream. */
-  readonly isLive: (token: TokenReference) => Promise<boolean>;
+  /** Those of the viewers whose tokens still hold: for what outlives its request, such as a stream. */
+  readonly findHeld: (viewers: readonly Viewer[]) => Promise<ReadonlySet<Viewer>>;
   /** The WWW-Authenticate header for a refusal; undefined when there is none to give. */
   readonly challenge: (error: AppError) => string | undefined;
   /** Deletes what has expired; answers how many access tokens that were. For a scheduled job. */
@@ -51,7 +51,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
   return {
     routes: createOAuthRoutes({ issuer, signingKeys, clients, grants, reportError }),
     authenticate: (request) => authenticateBearer(request, accessTokens.verify),
-    isLive: accessTokens.isLive,
+    findHeld: accessTokens.findHeld,
     challenge: (error) => challenge(error, resourceMetadata),
     cleanUp: () => cleanUpAccessTokens({ pool, clock }),
   };

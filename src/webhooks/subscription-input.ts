@@ -25,6 +25,7 @@ export function checkSettings(settings: SubscriptionSettings, policy: TargetPoli
     ...targetFaults(settings.targetUrl, policy),
     ...eventTypeFaults(settings.eventTypes),
     ...rangeFaults('description', settings.description?.length, [0, 500]),
+    ...textFaults('description', settings.description),
     ...(settings.customHeaders === undefined ? [] : checkCustomHeaders(settings.customHeaders)),
     ...rangeFaults('max_concurrency', settings.maxConcurrency, [1, 100]),
     ...rangeFaults('rate_limit_per_second', settings.rateLimitPerSecond ?? undefined, [1, 1_000]),
@@ -52,6 +53,11 @@ function eventTypeFaults(eventTypes: readonly string[] | undefined): readonly Fa
     if (findEventType(name) !== undefined) return [];
     return [{ path, message: `There is no event type ${JSON.stringify(name.slice(0, 200))}.` }];
   });
+}
+
+/** PostgreSQL cannot hold NUL in a text. */
+function textFaults(name: string, text: string | null | undefined): readonly Fault[] {
+  return text?.includes('\0') === true ? [{ path: [name], message: 'Expected no NUL character.' }] : [];
 }
 
 const UNITS: Readonly<Record<string, string>> = { description: ' characters', retry_seconds: ' delays' };

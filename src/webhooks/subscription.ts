@@ -115,7 +115,11 @@ export async function updateSubscription(
     if (changes.active !== undefined) await setActive(unit, context, current, changes.active);
     return unit.tx.webhookSubscription.update({
       where: { organizationId_id: { organizationId, id } },
-      data: { ...columns(context, id, changes), version: { increment: 1 }, updatedAt: context.clock.now() },
+      data: {
+        ...columns(context, current.id, changes),
+        version: { increment: 1 },
+        updatedAt: context.clock.now(),
+      },
     });
   });
 }

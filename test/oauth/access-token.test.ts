@@ -126,12 +126,12 @@ describe('what ends a token at once, though it was just used', () => {
     ],
   ])('%s', async (_, sql) => {
     const token = await harness.token();
-    const reference = { organizationId: harness.organizationId, tokenId: String(decodeJwt(token).jti) };
     expect((await use(token)).status).toBe(200);
-    expect(await harness.oauth.isLive(reference)).toBe(true);
-    await harness.owner.query(sql, [reference.tokenId]);
+    const viewer = await harness.oauth.authenticate({ authorization: `Bearer ${token}`, url: '/' });
+    expect(await harness.oauth.findHeld([viewer])).toEqual(new Set([viewer]));
+    await harness.owner.query(sql, [viewer.tokenId]);
     expect(await use(token)).toMatchObject(INVALID);
-    expect(await harness.oauth.isLive(reference)).toBe(false);
+    expect(await harness.oauth.findHeld([viewer])).toEqual(new Set());
     await harness.owner.query(`UPDATE oauth_clients SET status = 'APPROVED'`);
   });
 
