@@ -7,7 +7,7 @@ import { AppError, type ErrorCode } from '../lib/errors.ts';
 
 /** The way of an unexpected error into the log. */
 export type LogError = (
-  details: { readonly err: unknown; readonly requestId: string },
+  details: { readonly error: unknown; readonly requestId: string },
   message: string,
 ) => void;
 
@@ -27,7 +27,7 @@ export function translateError(
   const cause = rootCause(error);
   if (cause instanceof AppError) return refusal(cause, located, translation);
   if (cause instanceof GraphQLError) return withCode(cause, located);
-  translation.logError({ err: cause, requestId }, 'An operation failed unexpectedly.');
+  translation.logError({ error: cause, requestId }, 'An operation failed unexpectedly.');
   return new GraphQLError('Unexpected error.', {
     ...placeOf(located),
     extensions: { code: 'INTERNAL_SERVER_ERROR', requestId, unexpected: true },

@@ -1,8 +1,10 @@
 /** What all mutations share: one input, a union of payload and typed errors, faults in the words of this API. */
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
 
+type ErrorClass = new (...args: never[]) => unknown;
+
 /** The name and members of a mutation's result, beside its payload. */
-export function resultOf<E extends (new (...args: never[]) => unknown)[]>(name: string, errors: E) {
+export function resultOf(name: string, errors: readonly ErrorClass[]) {
   return {
     types: errors as unknown as (new () => unknown)[], // The plugin's types want classes it could make.
     union: { name, description: `What ${name.replace(/Result$/, '')} answers: its payload, or why not.` },

@@ -33,10 +33,18 @@ export function useOperationEnd(): ContextPlugin {
       setExecuteFn((args) => {
         // Without a promise nothing was read, and nothing is to be ended.
         const result = executeFn(args);
-        return isPromise(result) ? result.finally(context.end) : result;
+        return isPromise(result) ? endAfter(result, context) : result;
       });
     },
   };
+}
+
+async function endAfter<R>(result: Promise<R>, { end }: GraphQLContext): Promise<R> {
+  try {
+    return await result;
+  } finally {
+    await end();
+  }
 }
 
 /** Says errors in the words of this API, with the id of the request they belong to. */

@@ -31,8 +31,8 @@ export type GraphQLServerOptions = ContextDependencies &
   };
 
 export type GraphQLServer = {
-  /** Answers a request to /graphql. */
-  readonly fetch: (request: Request) => Promise<Response>;
+  /** Answers a request to /graphql; `requestId` is what the log calls it. */
+  readonly fetch: (request: Request, requestId?: string) => Promise<Response>;
   /** Takes over the upgrades of the HTTP server; those of other paths than /graphql are refused. */
   readonly attachWebSocket: (httpServer: Server) => WebSockets;
 };
@@ -51,8 +51,8 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
     return response;
   };
   return {
-    fetch: async (request) => {
-      const response = guard.intercept(request) ?? (await yoga.fetch(request, {}));
+    fetch: async (request, requestId = newId()) => {
+      const response = guard.intercept(request) ?? (await yoga.fetch(request, { requestId }));
       return withCors(request, response);
     },
     attachWebSocket: (httpServer) =>
@@ -62,24 +62,21 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
         path: GRAPHQL_PATH,
         isAllowedOrigin: guard.isAllowedOrigin,
         maxMessageBytes: MAX_BODY_BYTES,
-        openOperation: (viewer) => yoga.getEnveloped({ viewer }),
+        openOperation: (viewer) => yoga.getEnveloped({ viewer, requestId: newId() }),
       }),
   };
 }
 
 /** A WebSocket authenticates before, and leaves the viewer in the context. */
-type InitialContext = { readonly request?: Request; readonly viewer?: Viewer };
+type InitialContext = { readonly requestId: string; readonly viewer?: Viewer };
 
 function createYogaServer(options: GraphQLServerOptions) {
   const { authenticate } = options;
-  const contextOf = (viewer: Viewer | null): GraphQLContext => createContext(options, viewer, newId());
   return createYoga<InitialContext, GraphQLContext>({
     schema: createSchema({ onUnusedQuery: options.onUnusedQuery ?? null }),
     graphqlEndpoint: GRAPHQL_PATH,
-    context: ({ request, viewer }) => {
-      if (viewer !== undefined) return contextOf(viewer);
-      return authenticate(request.headers).then(contextOf);
-    },
+    context: async ({ request, requestId, viewer }) =>
+      createContext(options, viewer ?? (await authenticate(request.headers)), requestId),
     plugins: [useLimits(options.limits ?? DEFAULT_LIMITS), useOperationEnd(), useErrorTranslation(options)],
     maskedErrors: { maskError: (error) => translateError(error, newId(), options) },
     maxRequestBodySize: MAX_BODY_BYTES,

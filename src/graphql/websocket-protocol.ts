@@ -1,7 +1,18 @@
 /** What the graphql-transport-ws protocol asks of us: who connects, what an operation becomes, how errors look. */
 import type { IncomingMessage } from 'node:http';
-import { type ExecutionArgs, GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { CloseCode, type Context, type ServerOptions, type SubscribePayload } from 'graphql-ws';
+import {
+  type ExecutionArgs,
+  type FormattedExecutionResult,
+  GraphQLError,
+  type GraphQLFormattedError,
+} from 'graphql';
+import {
+  CloseCode,
+  type Context,
+  type ExecutionResult,
+  type ServerOptions,
+  type SubscribePayload,
+} from 'graphql-ws';
 import type { YogaServerInstance } from 'graphql-yoga';
 import type { Viewer } from '../accounts/viewer.ts';
 import { newId } from '../lib/ids.ts';
@@ -47,14 +58,7 @@ export function createProtocol(options: ProtocolOptions, initTimeoutMs: number):
     // The arguments are those of `prepare`, which bring the operation's own pipeline.
     execute: (args) => (args as ExecutionArgs & Pipeline).execute(args),
     subscribe: (args) => (args as ExecutionArgs & Pipeline).subscribe(args), // The same.
-    onNext: (_context, _id, _payload, _args, { errors, data, extensions }) =>
-      errors === undefined
-        ? undefined
-        : {
-            errors: errors.map(format),
-            ...(data === undefined ? {} : { data }),
-            ...(extensions === undefined ? {} : { extensions }),
-          },
+    onNext: (...[, , , , result]) => formatResult(result),
     onError: ({ extra }, _id, _payload, errors) => {
       // The message goes out first: it tells why.
       if (errors.some(isUnauthenticated)) setImmediate(extra.close, CloseCode.Forbidden, 'Forbidden');
@@ -118,6 +122,16 @@ async function prepare(
 
 function isUnauthenticated({ extensions }: GraphQLError): boolean {
   return extensions['code'] === 'UNAUTHENTICATED';
+}
+
+/** Undefined: the result goes out as it is. */
+function formatResult({ errors, data, extensions }: ExecutionResult): FormattedExecutionResult | undefined {
+  if (errors === undefined) return undefined;
+  return {
+    errors: errors.map(format),
+    ...(data === undefined ? {} : { data }),
+    ...(extensions === undefined ? {} : { extensions }),
+  };
 }
 
 function format(error: GraphQLError): GraphQLFormattedError {

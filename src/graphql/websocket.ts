@@ -93,8 +93,9 @@ function serve(
       close,
       onMessage: (act) => {
         socket.on('message', (data) => {
-          act(String(data)).catch((error: unknown) => {
-            logError({ err: error, requestId: '' }, 'A WebSocket message could not be handled.');
+          // One buffer, as ws hands out messages unless it is told otherwise.
+          act((data as Buffer).toString()).catch((error: unknown) => {
+            logError({ error, requestId: '' }, 'A WebSocket message could not be handled.');
             close(CloseCode.InternalServerError, 'Internal server error');
           });
         });
@@ -108,7 +109,7 @@ function serve(
   socket.once('close', (code, reason) => {
     stopPinging();
     closed(code, String(reason)).catch((error: unknown) => {
-      logError({ err: error, requestId: '' }, 'A WebSocket could not be cleaned up.');
+      logError({ error, requestId: '' }, 'A WebSocket could not be cleaned up.');
     });
   });
 }

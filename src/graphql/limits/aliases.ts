@@ -6,6 +6,7 @@ import {
   type ValidationContext,
   type ValidationRule,
 } from 'graphql';
+import { unreachable } from '../../lib/errors.ts';
 
 /** A rule that refuses an operation with more than `maxAliases` aliased fields. */
 export function limitAliases(maxAliases: number): ValidationRule {
@@ -41,8 +42,10 @@ function countAliases(
       }
       case Kind.INLINE_FRAGMENT:
         return sum + countAliases(selection.selectionSet, context, countOfFragment);
-      default:
+      case Kind.FRAGMENT_SPREAD:
         return sum + countInFragment(selection.name.value, context, countOfFragment);
+      default:
+        return unreachable(selection);
     }
   }, 0);
 }

@@ -7,6 +7,7 @@ import {
   type ValidationContext,
   type ValidationRule,
 } from 'graphql';
+import { unreachable } from '../../lib/errors.ts';
 
 /** A rule that refuses an operation with more than `maxDepth` levels of fields. */
 export function limitDepth(maxDepth: number): ValidationRule {
@@ -38,8 +39,10 @@ function depthOf(
           : 1 + depthOf(selection.selectionSet, context, depthOfFragment);
       case Kind.INLINE_FRAGMENT:
         return depthOf(selection.selectionSet, context, depthOfFragment);
-      default:
+      case Kind.FRAGMENT_SPREAD:
         return depthOfSpread(context.getFragment(selection.name.value), context, depthOfFragment);
+      default:
+        return unreachable(selection);
     }
   });
   return Math.max(0, ...depths);
