@@ -1,12 +1,12 @@
 /** One attempt: the body as it was stored, signed by every valid secret, posted, and what follows from the answer. */
 import type { Clock } from '../lib/clock.ts';
 import { type MasterKeys, unseal } from '../lib/crypto.ts';
+import type { AttemptResult, HeaderPairs } from '../platform/outbound/attempt-result.ts';
 import type { Outbound } from '../platform/outbound/http-client.ts';
 import { type CustomHeaders, maskHeaders } from './custom-headers.ts';
 import type { ClaimedDelivery, SubscriptionRow } from './lane-sql.ts';
-import { decideOutcome } from './outcome.ts';
+import { decideOutcome, type Outcome } from './outcome.ts';
 import { openSecret } from './secret.ts';
-import type { Settled } from './settlement.ts';
 import { parseSecret, type Secret, signatureHeaders } from './signature.ts';
 
 /** A subscription as the worker needs it: opened once, used for many attempts. */
@@ -16,6 +16,15 @@ export type Target = {
   /** Newest first. */
   readonly secrets: readonly { readonly secret: Secret; readonly expiresAt: number }[];
   readonly retrySeconds: readonly number[];
+};
+
+/** An attempt that was made, and what follows from it. */
+export type Settled = {
+  readonly delivery: ClaimedDelivery;
+  readonly startedAt: Date;
+  readonly requestHeaders: HeaderPairs;
+  readonly result: AttemptResult;
+  readonly outcome: Outcome;
 };
 
 export type AttemptDependencies = {

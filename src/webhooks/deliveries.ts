@@ -33,7 +33,6 @@ const PAUSE_MS = 250;
 export function startDeliveries(options: DeliveriesOptions): Deliveries {
   const { pool, clock, doorbell, onError, settings } = options;
   const outbound = createOutbound(settings);
-  const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   const settlement = createSettlement({ pool, clock, doorbell, onError, pause });
   const pump = startPump({
     ...options,
@@ -50,4 +49,8 @@ export function startDeliveries(options: DeliveriesOptions): Deliveries {
       await outbound.close();
     },
   };
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }

@@ -35,6 +35,11 @@ const MAX_AHEAD = 100;
 // Less than the heartbeat of the lane's job: whoever was frozen longer may have lost its lane without knowing.
 const TRUSTED_MS = 8_000;
 
+// A lane that has run dry is kept a moment: what is emitted meanwhile needs no job to be fetched.
+const LINGER_MS = 500;
+// Well below the time after which pg-boss gives an active job up.
+const MAX_TURN_MS = 600_000;
+
 /** A lane as it is taken: nothing known of it yet. */
 export function openLane(lease: LaneLease, now: number): Lane {
   return {
@@ -55,7 +60,7 @@ export function openLane(lease: LaneLease, now: number): Lane {
 
 /** How many deliveries the lane wants to claim now; 0 while enough of them are ready or nothing more is expected. */
 export function claimSize(lane: Lane, now: number): number {
-  if (!lane.hungry || !isTrusted(lane, now)) return 0;
+  if (!lane.hungry || !isTrusted(lane, now) || isTurnOver(lane, now)) return 0;
   const ahead = Math.min(MAX_AHEAD, Math.max(20, lane.maxConcurrency * 4), lane.rate?.perSecond ?? MAX_AHEAD);
   return lane.ready.length > ahead / 2 ? 0 : ahead - lane.ready.length;
 }
@@ -91,9 +96,20 @@ export function isTrusted(lane: Lane, now: number): boolean {
   return now - lane.renewedAt < TRUSTED_MS;
 }
 
+/** Whether the lane is to be given back: dry for a while, or its turn is over, or it may no longer be ours. */
+export function isFinished(lane: Lane, now: number): boolean {
+  if (!isIdle(lane)) return false;
+  const isDry = !lane.hungry && now - lane.quietSince > LINGER_MS;
+  return isDry || isTurnOver(lane, now) || !isTrusted(lane, now);
+}
+
 /** A new bucket, full; undefined for no limit. */
 export function rateLimit(perSecond: number | null, now: number): RateLimit | undefined {
   return perSecond === null ? undefined : { perSecond, tokens: perSecond, filledAt: now };
+}
+
+function isTurnOver(lane: Lane, now: number): boolean {
+  return now - lane.openedAt > MAX_TURN_MS;
 }
 
 function takeToken(rate: RateLimit | undefined, now: number): boolean {

@@ -1,6 +1,6 @@
 /** The statement that settles attempts: what was sent and came back, and all that follows from it, in one transaction. */
 import type { PoolClient } from 'pg';
-import type { Settled } from './settlement.ts';
+import type { Settled } from './attempt.ts';
 
 // The fence: only the attempt that follows the recorded ones counts. What a worker that lost its lane comes with late
 // changes nothing, is not recorded a second time and costs no attempt. A delivery that was cancelled or held while its

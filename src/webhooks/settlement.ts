@@ -3,19 +3,8 @@ import type { Pool } from 'pg';
 import type { Clock } from '../lib/clock.ts';
 import { inTransaction } from '../platform/database/pool.ts';
 import type { Doorbell } from '../platform/doorbell.ts';
-import type { AttemptResult } from '../platform/outbound/attempt-result.ts';
-import type { ClaimedDelivery } from './lane-sql.ts';
-import type { Outcome } from './outcome.ts';
+import type { Settled } from './attempt.ts';
 import { settleBatch } from './settlement-sql.ts';
-
-/** An attempt that was made, and what follows from it. */
-export type Settled = {
-  readonly delivery: ClaimedDelivery;
-  readonly startedAt: Date;
-  readonly requestHeaders: readonly (readonly [string, string])[];
-  readonly result: AttemptResult;
-  readonly outcome: Outcome;
-};
 
 export type Settlement = {
   /** Takes a result; resolves once it is written (or, if the lane was lost, found to be somebody else's). */

@@ -1,32 +1,40 @@
 /**
- * The live stream. One reader per process follows the update log, woken by the doorbell, and hands each line to the
- * subscribers of its organization. A subscriber that comes with a cursor, or that was too slow, reads the log itself
- * until it has caught up with the reader: nothing is lost, nothing comes twice.
+ * The live stream. One reader per process follows the update log and hands each line to the subscribers. A subscriber
+ * that comes with a cursor, or that was too slow, reads the log itself until it has caught up with the reader: nothing
+ * is lost, nothing comes twice.
  */
 import type { Pool } from 'pg';
 import { authorize, requireOwnOrganization, type Viewer } from '../accounts/viewer.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { repeat } from '../lib/repeat.ts';
-import type { Doorbell } from '../platform/doorbell.ts';
 import { MAY_READ } from './context.ts';
 import type {
   DeliveryUpdate,
+  StreamGapReason,
   StreamItem,
   SubscribeToUpdates,
-  UpdateFilter,
   UpdateRequest,
 } from './update.ts';
 import { decodeCursor, encodeCursor, isAfter, type LogPosition } from './update-cursor.ts';
-import { type LogLine, type LogState, readLog, readLogState } from './update-log.ts';
+import { type LogLine, type LogState, readLog } from './update-log.ts';
+import { createUpdateReader, type UpdateReader, type UpdateReaderOptions } from './update-reader.ts';
+import {
+  createSubscriber,
+  fail,
+  fallBehind,
+  leave,
+  type Subscriber,
+  waitForWork,
+  wants,
+} from './update-subscriber.ts';
 
-export type UpdatesOptions = {
-  readonly pool: Pool;
-  readonly doorbell: Doorbell;
+export type UpdatesOptions = UpdateReaderOptions & {
   readonly clock: Clock;
-  /** Which of these viewers' tokens still hold; asked for all subscribers together, every few seconds. */
+  /** Which of these viewers' tokens still hold; asked for all subscribers together. */
   readonly findValid: (viewers: readonly Viewer[]) => Promise<ReadonlySet<Viewer>>;
-  readonly onError: (error: Error) => void;
+  /** How often that is asked; 5,000 if left out. */
+  readonly validityMs?: number;
 };
 
 export type Updates = {
@@ -38,221 +46,137 @@ export type Updates = {
 };
 
 const PAGE = 500;
-const MAX_BUFFERED = 1_000;
-const POLL_MS = 500;
-const VALIDITY_MS = 5_000;
-// A line may be invisible for a moment after its ring: an older transaction is still running.
-const LOOK_AGAIN_MS = [2, 5, 10, 20, 40, 80, 160] as const;
-
-type Subscriber = {
-  readonly viewer: Viewer;
-  readonly filter: UpdateFilter;
-  /** Lines from the reader that were not taken yet. */
-  buffer: LogLine[];
-  /** The last line that was taken, or skipped by the filter. */
-  position: LogPosition;
-  /** Reads the log itself; the reader's lines are not buffered meanwhile. */
-  behind: boolean;
-  failure: Error | undefined;
-  ended: boolean;
-  wake: () => void;
-};
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Starts the stream; the log is read only while somebody listens. */
 export function startUpdates(options: UpdatesOptions): Updates {
-  const { pool, doorbell, clock, onError } = options;
-  const subscribers = new Set<Subscriber>();
-  let position: LogPosition | undefined;
-  let lookAgain: NodeJS.Timeout | undefined;
-  let looks = 0;
-
-  const follow = async (): Promise<void> => {
-    if (subscribers.size === 0 || position === undefined) {
-      position = undefined;
-      return;
-    }
-    const lines = await readLog(pool, position, PAGE);
-    for (const line of lines) hand(line);
-    const last = lines.at(-1);
-    if (last !== undefined) position = last;
-    if (lines.length === PAGE) following.hurry();
-    else scheduleLook(lines.length > 0);
-  };
-
-  const hand = (line: LogLine): void => {
-    for (const subscriber of subscribers) {
-      if (subscriber.behind || line.organizationId !== subscriber.viewer.organizationId) continue;
-      // A cursor from another process may lie ahead of this reader.
-      if (!isAfter(line, subscriber.position)) continue;
-      subscriber.buffer.push(line);
-      if (subscriber.buffer.length > MAX_BUFFERED) {
-        subscriber.buffer = [];
-        subscriber.behind = true;
-      }
-      subscriber.wake();
-    }
-  };
-
-  const scheduleLook = (found: boolean): void => {
-    const delay = LOOK_AGAIN_MS[looks];
-    looks = found ? 0 : looks + 1;
-    clearTimeout(lookAgain);
-    if (delay !== undefined) lookAgain = setTimeout(() => following.hurry(), delay);
-  };
-
-  const following = repeat(follow, { intervalMs: POLL_MS, onError });
-  const unlisten = doorbell.listen('updates', () => {
-    if (subscribers.size === 0) return;
-    looks = 0;
-    following.hurry();
-  });
-
+  const reader = createUpdateReader(options);
   const checkValidity = async (): Promise<void> => {
-    const viewers = [...new Set([...subscribers].map((subscriber) => subscriber.viewer))];
-    if (viewers.length === 0) return;
-    const valid = await options.findValid(viewers);
+    const subscribers = [...reader.subscribers()];
+    if (subscribers.length === 0) return;
+    const valid = await options.findValid(subscribers.map(({ viewer }) => viewer));
     for (const subscriber of subscribers) if (!valid.has(subscriber.viewer)) fail(subscriber, tokenEnded());
   };
-  const validity = repeat(checkValidity, { intervalMs: VALIDITY_MS, onError });
-
-  /** Joins the reader at its present place, or starts it at the log's tail. */
-  const join = async (
-    viewer: Viewer,
-    filter: UpdateFilter,
-  ): Promise<{ subscriber: Subscriber; state: LogState }> => {
-    const current = await readLogState(pool);
-    position ??= current.tail;
-    const subscriber: Subscriber = {
-      viewer,
-      filter,
-      buffer: [],
-      position,
-      behind: false,
-      failure: undefined,
-      ended: false,
-      wake: () => {},
-    };
-    subscribers.add(subscriber);
-    following.hurry();
-    return { subscriber, state: current };
-  };
-
-  /** The next lines for the subscriber; waits until there are some. Undefined when it left; throws when it has to. */
-  const nextLines = async (subscriber: Subscriber): Promise<readonly LogLine[] | undefined> => {
-    for (;;) {
-      if (subscriber.failure !== undefined) throw subscriber.failure;
-      if (subscriber.ended) return undefined;
-      const lines = subscriber.behind ? await catchUp(subscriber) : subscriber.buffer.splice(0);
-      const last = lines.at(-1);
-      if (last !== undefined) {
-        subscriber.position = last;
-        return lines.filter((line) => matches(line, subscriber.filter));
-      }
-      if (!subscriber.behind) {
-        await new Promise<void>((resolve) => {
-          subscriber.wake = resolve;
-          if (subscriber.buffer.length > 0 || subscriber.failure !== undefined || subscriber.behind)
-            resolve();
-        });
-      }
-    }
-  };
-
-  const catchUp = async (subscriber: Subscriber): Promise<readonly LogLine[]> => {
-    const goal = position;
-    const lines = await readLog(pool, subscriber.position, PAGE, subscriber.viewer.organizationId);
-    if (lines.length === PAGE) return lines;
-    // Everything up to where the reader was is read. If the reader has not moved, its next line is ours as well.
-    if (goal !== undefined && position === goal) {
-      subscriber.behind = false;
-      if (isAfter(goal, subscriber.position)) subscriber.position = goal;
-      return lines.filter((line) => !isAfter(line, goal));
-    }
-    return lines;
-  };
-
-  async function* stream(
-    viewer: Viewer,
-    request: UpdateRequest,
-    leave: { now: () => void },
-  ): AsyncGenerator<StreamItem> {
-    const after = request.after === undefined ? undefined : decodeCursor(request.after);
-    const { subscriber, state } = await join(viewer, request.filter ?? {});
-    leave.now = () => {
-      subscriber.ended = true;
-      subscriber.wake();
-    };
-    const expiry = setTimeout(() => fail(subscriber, tokenEnded()), timeUntil(viewer.expiresAt, clock));
-    try {
-      const gap = after === undefined ? undefined : findGap(state, after);
-      if (gap !== undefined)
-        yield { kind: 'gap', reason: gap, resumeFrom: encodeCursor(state.epoch, subscriber.position) };
-      if (after !== undefined && gap === undefined) startBehind(subscriber, after);
-      yield { kind: 'ready', cursor: encodeCursor(state.epoch, subscriber.position) };
-      for (
-        let lines = await nextLines(subscriber);
-        lines !== undefined;
-        lines = await nextLines(subscriber)
-      ) {
-        for (const line of lines) yield { kind: 'update', update: toUpdate(state.epoch, line) };
-      }
-    } finally {
-      clearTimeout(expiry);
-      subscribers.delete(subscriber);
-    }
-  }
-
-  /** A generator that waits does not hear that it is to return; so it is woken first. */
-  const openStream = (viewer: Viewer, request: UpdateRequest): AsyncIterableIterator<StreamItem> => {
-    const leave = { now: () => {} };
-    const items = stream(viewer, request, leave);
-    const iterator: AsyncIterableIterator<StreamItem> = {
-      next: () => items.next(),
-      return: () => {
-        leave.now();
-        return items.return(undefined);
-      },
-      [Symbol.asyncIterator]: () => iterator,
-    };
-    return iterator;
-  };
-
+  const validity = repeat(checkValidity, {
+    intervalMs: options.validityMs ?? 5_000,
+    onError: options.onError,
+  });
   return {
     subscribe: (viewer, request) => {
       authorize(viewer, MAY_READ);
       requireOwnOrganization(viewer, request.organizationId);
-      return openStream(viewer, request);
+      return openStream({ reader, ...options }, viewer, request);
     },
-    subscriberCount: () => subscribers.size,
+    subscriberCount: () => [...reader.subscribers()].length,
     close: async () => {
-      unlisten();
-      clearTimeout(lookAgain);
-      for (const subscriber of subscribers) {
-        fail(
-          subscriber,
-          new AppError(
-            'UNAVAILABLE',
-            'The server is stopping; connect again and go on after the last cursor.',
-          ),
-        );
-      }
-      await Promise.all([following.stop(), validity.stop()]);
+      for (const subscriber of reader.subscribers()) fail(subscriber, serverStops());
+      await Promise.all([reader.stop(), validity.stop()]);
     },
   };
 }
 
-function fail(subscriber: Subscriber, error: Error): void {
-  subscriber.failure = error;
-  subscriber.wake();
+type StreamDeps = Pick<UpdatesOptions, 'pool' | 'clock'> & { readonly reader: UpdateReader };
+type Joined = { subscriber?: Subscriber };
+
+/** A generator that waits does not hear that it is to return; so its subscriber is told. */
+function openStream(
+  deps: StreamDeps,
+  viewer: Viewer,
+  request: UpdateRequest,
+): AsyncIterableIterator<StreamItem> {
+  const joined: Joined = {};
+  const items = stream(deps, viewer, request, joined);
+  const iterator: AsyncIterableIterator<StreamItem> = {
+    next: () => items.next(),
+    return: () => {
+      if (joined.subscriber !== undefined) leave(joined.subscriber);
+      return items.return(undefined);
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
 }
 
-function startBehind(subscriber: Subscriber, after: LogPosition): void {
-  subscriber.position = after;
-  subscriber.behind = true;
-  subscriber.buffer = [];
+async function* stream(
+  { reader, pool, clock }: StreamDeps,
+  viewer: Viewer,
+  request: UpdateRequest,
+  joined: Joined,
+): AsyncGenerator<StreamItem> {
+  const after = request.after === undefined ? undefined : decodeCursor(request.after);
+  const { subscriber, state } = await reader.join((position) =>
+    createSubscriber(viewer, request.filter ?? {}, position),
+  );
+  joined.subscriber = subscriber;
+  const expiry = setTimeout(() => fail(subscriber, tokenEnded()), timeUntil(viewer.expiresAt, clock));
+  const cursor = (position: LogPosition): string => encodeCursor(state.epoch, position);
+  try {
+    const gap = after === undefined ? undefined : findGap(state, after);
+    if (gap !== undefined) yield { kind: 'gap', reason: gap, resumeFrom: cursor(subscriber.position) };
+    else if (after !== undefined) fallBehind(subscriber, after);
+    yield { kind: 'ready', cursor: cursor(subscriber.position) };
+    for (;;) {
+      const lines = await nextLines(reader, pool, subscriber);
+      if (lines === undefined) return;
+      for (const line of lines) yield { kind: 'update', update: toUpdate(line, cursor(line)) };
+    }
+  } finally {
+    clearTimeout(expiry);
+    reader.leave(subscriber);
+  }
 }
 
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+/** The next lines; waits until there are some. Undefined when the subscriber left; throws when the stream has to end. */
+async function nextLines(
+  reader: UpdateReader,
+  pool: Pool,
+  subscriber: Subscriber,
+): Promise<readonly LogLine[] | undefined> {
+  for (;;) {
+    if (subscriber.failure !== undefined) throw subscriber.failure;
+    if (subscriber.hasLeft) return undefined;
+    const lines = subscriber.isBehind ? await catchUp(reader, pool, subscriber) : subscriber.buffer.splice(0);
+    const last = lines.at(-1);
+    if (last === undefined) {
+      await waitForWork(subscriber);
+    } else {
+      subscriber.position = last;
+      return lines.filter((line) => wants(subscriber, line));
+    }
+  }
+}
+
+/**
+ * Reads a page of the log. When that reaches the place where the reader was before and still is, the reader's next
+ * line is the subscriber's next line, and it is live again; lines beyond that place come from the reader.
+ */
+async function catchUp(
+  reader: UpdateReader,
+  pool: Pool,
+  subscriber: Subscriber,
+): Promise<readonly LogLine[]> {
+  const goal = reader.position();
+  const lines = await readLog(pool, subscriber.position, PAGE, subscriber.viewer.organizationId);
+  if (lines.length === PAGE || goal === undefined || reader.position() !== goal) return lines;
+  subscriber.isBehind = false;
+  if (isAfter(goal, subscriber.position)) subscriber.position = goal;
+  return lines.filter((line) => !isAfter(line, goal));
+}
+
+function findGap(
+  state: LogState,
+  cursor: LogPosition & { readonly epoch: string },
+): StreamGapReason | undefined {
+  if (cursor.epoch !== state.epoch) return 'OTHER_DATABASE';
+  return cursor.transaction < state.startsAt ? 'EXPIRED' : undefined;
+}
+
+function toUpdate(
+  { transaction: _transaction, sequence: _sequence, ...update }: LogLine,
+  cursor: string,
+): DeliveryUpdate {
+  return { ...update, cursor };
+}
 
 function timeUntil(time: Date, clock: Clock): number {
   return Math.min(time.getTime() - clock.now().getTime(), LONGEST_TIMEOUT_MS);
@@ -265,20 +189,9 @@ function tokenEnded(): AppError {
   );
 }
 
-function findGap(state: LogState, cursor: LogPosition & { readonly epoch: string }) {
-  if (cursor.epoch !== state.epoch) return 'OTHER_DATABASE';
-  return cursor.transaction < state.startsAt ? 'EXPIRED' : undefined;
-}
-
-function matches(line: LogLine, { subscriptionId, eventTypes, statuses }: UpdateFilter): boolean {
-  return (
-    (subscriptionId === undefined || line.subscriptionId === subscriptionId) &&
-    (eventTypes === undefined || eventTypes.includes(line.eventType)) &&
-    (statuses === undefined || statuses.includes(line.status))
+function serverStops(): AppError {
+  return new AppError(
+    'UNAVAILABLE',
+    'The server is stopping; connect again and go on after the last cursor.',
   );
-}
-
-function toUpdate(epoch: string, line: LogLine): DeliveryUpdate {
-  const { transaction, sequence, ...update } = line;
-  return { ...update, cursor: encodeCursor(epoch, { transaction, sequence }) };
 }

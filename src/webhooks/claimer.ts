@@ -1,0 +1,95 @@
+/** Claims what is due in all lanes that want more, in one query, and keeps their settings up to date. */
+import { openTarget } from './attempt.ts';
+import { addClaimed, claimSize, dropReady, type Lane, rateLimit } from './lane.ts';
+import {
+  type Claim,
+  type ClaimRequest,
+  claimDue,
+  holdStragglers,
+  loadSubscriptions,
+  type SubscriptionRow,
+} from './lane-sql.ts';
+import type { Lanes, PumpOptions } from './pump-options.ts';
+
+// Claimed and not yet sent, all lanes together: a bound on memory.
+const MAX_READY = 1_000;
+
+/** Makes the function that claims once. */
+export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise<void> {
+  return async () => {
+    const asked = claimRequests(lanes.values());
+    if (asked.length === 0) return;
+    const askedLanes = asked.flatMap(({ subscriptionId }) => lanes.get(subscriptionId) ?? []);
+    const inFlight = askedLanes.flatMap((lane) => [...lane.unsettled]);
+    // Whoever makes a lane hungry while the query runs is heard: it stays hungry.
+    for (const lane of askedLanes) lane.hungry = false;
+    try {
+      const claims = await claimDue(options.pool, asked, inFlight, options.clock.now());
+      await refresh(lanes, changedLanes(lanes, claims), options);
+      const limits = new Map(asked.map(({ subscriptionId, limit }) => [subscriptionId, limit]));
+      for (const claim of claims)
+        receive(lanes.get(claim.subscriptionId), claim, limits.get(claim.subscriptionId));
+    } catch (error) {
+      for (const lane of askedLanes) lane.hungry = true;
+      throw error;
+    }
+  };
+}
+
+/** What the lanes ask for, as much as there is room for. */
+function claimRequests(lanes: Iterable<Lane>): readonly ClaimRequest[] {
+  const now = performance.now();
+  const all = [...lanes];
+  let room = MAX_READY - all.reduce((sum, lane) => sum + lane.ready.length, 0);
+  const requests: ClaimRequest[] = [];
+  for (const lane of all) {
+    const limit = Math.min(claimSize(lane, now), room);
+    if (limit <= 0) continue;
+    room -= limit;
+    const { organizationId, subscriptionId } = lane.lease;
+    requests.push({ organizationId, subscriptionId, limit });
+  }
+  return requests;
+}
+
+function receive(lane: Lane | undefined, { deliveries }: Claim, limit: number | undefined): void {
+  if (lane?.target === undefined) return;
+  addClaimed(lane, deliveries);
+  if (deliveries.length > 0) lane.quietSince = performance.now();
+  if (deliveries.length === limit) lane.hungry = true;
+}
+
+function changedLanes(lanes: Lanes, claims: readonly Claim[]): readonly Lane[] {
+  return claims.flatMap(({ subscriptionId, version }) => {
+    const lane = lanes.get(subscriptionId);
+    return lane === undefined || lane.version === version ? [] : [lane];
+  });
+}
+
+async function refresh(lanes: Lanes, changed: readonly Lane[], options: PumpOptions): Promise<void> {
+  if (changed.length === 0) return;
+  const rows = await loadSubscriptions(
+    options.pool,
+    changed.map((lane) => lane.lease),
+  );
+  for (const row of rows) {
+    const lane = lanes.get(row.id);
+    if (lane !== undefined) applySubscription(lane, row, options);
+    if (row.status !== 'ACTIVE') await holdStragglers(options.pool, row);
+  }
+}
+
+/** Takes over the settings of the subscription; what was claimed under the old ones is claimed again. */
+function applySubscription(lane: Lane, row: SubscriptionRow, options: PumpOptions): void {
+  dropReady(lane);
+  lane.hungry = true;
+  lane.version = row.version;
+  lane.maxConcurrency = row.maxConcurrency;
+  lane.rate = rateLimit(row.rateLimitPerSecond, performance.now());
+  try {
+    lane.target = row.deleted ? undefined : openTarget(row, options.keys, options.retrySeconds);
+  } catch (cause) {
+    lane.target = undefined;
+    options.onError(new Error(`The secrets of webhook subscription ${row.id} cannot be opened.`, { cause }));
+  }
+}
