@@ -12,8 +12,6 @@ export function encodeCursor(epoch: string, { transaction, sequence }: LogPositi
 /** Throws VALIDATION for what is no cursor of this server. */
 export function decodeCursor(cursor: string): LogPosition & { readonly epoch: string } {
   const [version, epoch, transaction, sequence] = Buffer.from(cursor, 'base64url').toString().split('.');
-  const isNumber = (text: string | undefined): text is string =>
-    text !== undefined && /^\d{1,19}$/.test(text);
   if (
     version !== '1' ||
     epoch === undefined ||
@@ -29,4 +27,8 @@ export function decodeCursor(cursor: string): LogPosition & { readonly epoch: st
 /** Whether `a` lies after `b`. */
 export function isAfter(a: LogPosition, b: LogPosition): boolean {
   return a.transaction === b.transaction ? a.sequence > b.sequence : a.transaction > b.transaction;
+}
+
+function isNumber(text: string | undefined): text is string {
+  return text !== undefined && /^\d{1,19}$/.test(text);
 }
