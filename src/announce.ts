@@ -23,11 +23,18 @@ export function announce({ config, log, publicUrl, first }: Announcement): void 
     '',
     `Organization  ${first.organization.name} (${first.organization.id})`,
     `Admin         ${first.admin.email}${shownOnce('password', first.admin.password)}`,
-    `Client        ${first.client.clientId}${shownOnce('secret', first.client.clientSecret)}`,
+    `Client        ${first.client.clientId}`,
+    ...exportLine(first.client),
   ];
   process.stdout.write(
     `\nOptio Connect is ready at ${publicUrl}\n\n${lines.map((line) => `  ${line}\n`.replace(/^ +\n$/, '\n')).join('')}\n`,
   );
+}
+
+/** To paste into a shell, as README's first steps want it. */
+function exportLine({ clientId, clientSecret }: Prepared['first']['client']): readonly string[] {
+  if (clientSecret === undefined) return [];
+  return ['', 'Shown only now, to paste into another terminal:', `export CLIENT_ID=${clientId} CLIENT_SECRET=${clientSecret}`];
 }
 
 function shownOnce(what: string, value: string | undefined): string {
