@@ -1,0 +1,273 @@
+/** GraphQL over HTTP: answers, errors, limits, CORS and CSRF (GraphQL conventions 3, 7, 8). */
+import { getIntrospectionQuery } from 'graphql';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { AppError } from '../../src/lib/errors.ts';
+import { post, startServer, type TestServer } from './support.ts';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
+afterEach(() => vi.restoreAllMocks());
+
+const TYPENAME = { query: '{ __typename }' };
+const ORGANIZATION = { query: '{ organization { slug } }' };
+
+function send(init: RequestInit & { headers?: Record<string, string> }, query = ''): Promise<Response> {
+  return fetch(`${server.url}${query}`, init);
+}
+
+describe('Answers', () => {
+  test('are application/graphql-response+json, or application/json for who asks for that', async () => {
+    for (const accept of ['application/graphql-response+json', 'application/json']) {
+      const response = await send({
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept },
+        body: JSON.stringify(TYPENAME),
+      });
+      expect(response.headers.get('content-type')).toBe(`${accept}; charset=utf-8`);
+      expect(await response.json()).toEqual({ data: { __typename: 'Query' } });
+    }
+  });
+
+  test('are 400 for what cannot be parsed or does not fit the schema', async () => {
+    const syntax = await post(server, 'north', { query: '{' });
+    expect(syntax).toMatchObject({ status: 400, data: undefined });
+    expect(syntax.errors?.[0]?.extensions?.['code']).toBe('GRAPHQL_PARSE_FAILED');
+    const unknown = await post(server, 'north', { query: '{ nothing }' });
+    expect(unknown).toMatchObject({ status: 400, data: undefined });
+    expect(unknown.errors?.[0]?.extensions?.['code']).toBe('GRAPHQL_VALIDATION_FAILED');
+  });
+
+  test('are 400 for variables that do not fit, with words that say what does', async () => {
+    const { status, errors } = await post(server, 'north', {
+      query:
+        'query ($since: DateTime) { organization { deliveries(filter: { since: $since }) { nodes { id } } } }',
+      variables: { since: 'yesterday' },
+    });
+    expect(status).toBe(400);
+    expect(errors?.[0]).toMatchObject({
+      message: expect.stringMatching(/Expected an instant such as/),
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
+  });
+
+  test('are 405 for a mutation by GET', async () => {
+    const query = 'mutation { cancelDelivery(input: { id: "x" }) { __typename } }';
+    const response = await send(
+      { headers: { authorization: 'Bearer north' } },
+      `?query=${encodeURIComponent(query)}`,
+    );
+    expect(response.status).toBe(405);
+  });
+
+  test('come to one operation at a time: batches are refused', async () => {
+    expect((await post(server, 'north', [TYPENAME, TYPENAME])).status).toBe(400);
+  });
+
+  test('serve no page', async () => {
+    const response = await send({ headers: { accept: 'text/html', authorization: 'Bearer north' } });
+    expect(response.status).toBe(406);
+    expect(await response.text()).not.toMatch(/<html/i);
+  });
+});
+
+describe('Credentials', () => {
+  test('that are bad are 401 with a challenge, whatever is asked', async () => {
+    const { status, headers, errors, data } = await post(server, 'wrong', TYPENAME);
+    expect({ status, data }).toEqual({ status: 401, data: undefined });
+    expect(headers.get('www-authenticate')).toBe('Bearer realm="test"');
+    expect(errors?.[0]).toEqual({
+      message: 'The access token is not valid.',
+      extensions: { code: 'UNAUTHENTICATED' },
+    });
+  });
+
+  test('that are missing are 401 where they are needed', async () => {
+    const { status, headers, data } = await post(server, undefined, ORGANIZATION);
+    expect({ status, data }).toEqual({ status: 401, data: { organization: null } });
+    expect(headers.get('www-authenticate')).toBe('Bearer realm="test"');
+    expect((await post(server, undefined, TYPENAME)).status).toBe(200);
+  });
+});
+
+describe('Errors', () => {
+  test('of the inside are masked, with the id of the request, and logged with their cause', async () => {
+    vi.spyOn(server.tenancy, 'read').mockRejectedValue(new Error('password=hunter2'));
+    const { errors, data } = await post(server, 'north', ORGANIZATION);
+    expect(data).toEqual({ organization: null });
+    expect(errors).toEqual([
+      {
+        message: 'Unexpected error.',
+        path: ['organization'],
+        locations: [{ line: 1, column: 3 }],
+        extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: expect.any(String) },
+      },
+    ]);
+    const logged = server.logged.find(
+      ({ requestId }) => requestId === errors?.[0]?.extensions?.['requestId'],
+    );
+    expect(logged?.error).toMatchObject({ message: 'password=hunter2' });
+  });
+
+  test('of a mutation are masked, too', async () => {
+    vi.spyOn(server.tenancy, 'write').mockRejectedValue(new Error('secret'));
+    const { errors, data } = await post(server, 'north', {
+      query: 'mutation { cancelDelivery(input: { id: "x" }) { __typename } }',
+    });
+    expect(data).toBeNull();
+    expect(errors?.[0]?.message).toBe('Unexpected error.');
+  });
+
+  test('of a database that is away are 503 with Retry-After', async () => {
+    const away = new AppError('UNAVAILABLE', 'The database cannot be reached.', { retryAfterSeconds: 7 });
+    vi.spyOn(server.tenancy, 'read').mockRejectedValue(away);
+    const { status, headers, errors } = await post(server, 'north', ORGANIZATION);
+    expect(status).toBe(503);
+    expect(headers.get('retry-after')).toBe('7');
+    expect(errors?.[0]?.extensions).toEqual({ code: 'UNAVAILABLE', retryAfterSeconds: 7 });
+  });
+});
+
+describe('Limits (convention 7)', () => {
+  const nested = (depth: number): string =>
+    `{ organization { webhookSubscriptions { nodes { ${'organization { webhookSubscriptions { nodes { '.repeat(depth)} id ${'} } } '.repeat(depth)} } } } }`;
+
+  test('refuse an operation that is too deep, also through fragments', async () => {
+    expect((await post(server, 'north', { query: nested(3) })).errors).toBeUndefined();
+    const { status, errors } = await post(server, 'north', { query: nested(4) });
+    expect(status).toBe(400);
+    expect(errors?.[0]).toMatchObject({
+      message: 'The operation is 16 levels deep; 15 are allowed.',
+      extensions: { code: 'OPERATION_TOO_DEEP' },
+    });
+    const deep = `{ organization { ...f } } fragment f on Organization ${nested(4).slice('{ organization '.length, -1)}`;
+    expect((await post(server, 'north', { query: deep })).errors?.[0]?.extensions?.['code']).toBe(
+      'OPERATION_TOO_DEEP',
+    );
+  });
+
+  test('refuse too many aliases, counting a fragment wherever it is spread', async () => {
+    const aliases = (count: number) =>
+      Array.from({ length: count }, (_, index) => `a${index}: __typename`).join(' ');
+    expect((await post(server, 'north', { query: `{ ${aliases(30)} }` })).errors).toBeUndefined();
+    const { errors } = await post(server, 'north', { query: `{ ${aliases(31)} }` });
+    expect(errors?.[0]).toMatchObject({
+      message: 'The operation has 31 aliases; 30 are allowed.',
+      extensions: { code: 'TOO_MANY_ALIASES' },
+    });
+    const spread = `{ ...f ... { ...f } } fragment f on Query { ${aliases(16)} }`;
+    expect((await post(server, 'north', { query: spread })).errors?.[0]?.message).toMatch(
+      /^The operation has 32/,
+    );
+  });
+
+  test('refuse a document of too many tokens', async () => {
+    const { status, errors } = await post(server, 'north', { query: `{ ${'__typename '.repeat(2_000)} }` });
+    expect(status).toBe(400);
+    expect(errors?.[0]).toMatchObject({
+      message: 'The document has more than 2,000 tokens.',
+      extensions: { code: 'GRAPHQL_PARSE_FAILED' },
+    });
+  });
+
+  test('do not hang on fragments that contain themselves', async () => {
+    const query = '{ ...f } fragment f on Query { ...g } fragment g on Query { ...f a: __typename }';
+    expect((await post(server, 'north', { query })).status).toBe(400);
+  });
+
+  test('let the standard introspection through', async () => {
+    const query = getIntrospectionQuery({ inputValueDeprecation: true, specifiedByUrl: true, oneOf: true });
+    expect((await post(server, 'north', { query })).errors).toBeUndefined();
+  });
+
+  test('refuse a body over 1 MiB, whether it says its length or not', async () => {
+    const body = JSON.stringify({ query: `{ __typename } # ${'x'.repeat(1024 * 1024)}` });
+    const headers = { 'content-type': 'application/json' };
+    expect((await send({ method: 'POST', headers, body })).status).toBe(413);
+    const stream = new Blob([body]).stream();
+    const streamed = await send({ method: 'POST', headers, body: stream, duplex: 'half' } as RequestInit & {
+      headers: Record<string, string>; // `duplex` is missing in the types.
+    });
+    expect(streamed.status).toBe(413);
+  });
+});
+
+describe('CSRF (convention 8)', () => {
+  const write = vi.fn();
+  const form = 'query=mutation%7BcancelDelivery%28input%3A%7Bid%3A%22x%22%7D%29%7B__typename%7D%7D';
+
+  test.for([
+    ['application/x-www-form-urlencoded', form],
+    ['text/plain', JSON.stringify(TYPENAME)],
+    ['multipart/form-data; boundary=x', '--x--'],
+    ['application/graphql', '{ __typename }'],
+    [undefined, JSON.stringify(TYPENAME)],
+  ] as const)('a POST of %s does not execute', async ([contentType, body]) => {
+    vi.spyOn(server.tenancy, 'write').mockImplementation(write);
+    const response = await send({
+      method: 'POST',
+      headers: {
+        authorization: 'Bearer north',
+        ...(contentType === undefined ? {} : { 'content-type': contentType }),
+      },
+      body: new TextEncoder().encode(body),
+    });
+    expect(response.status).toBe(415);
+    expect(await response.json()).toMatchObject({
+      errors: [{ extensions: { code: 'UNSUPPORTED_MEDIA_TYPE' } }],
+    });
+    expect(write).not.toHaveBeenCalled();
+  });
+
+  test('a GET executes only with a header that browsers ask for first, or from our own page', async () => {
+    const query = '?query=%7B__typename%7D';
+    expect((await send({}, query)).status).toBe(403);
+    for (const headers of [
+      { 'graphql-require-preflight': '1' },
+      { 'x-requested-with': 'XMLHttpRequest' },
+      { authorization: 'Bearer north' },
+      { 'sec-fetch-site': 'same-origin' },
+    ]) {
+      const response = await send({ headers }, query);
+      expect(await response.json()).toEqual({ data: { __typename: 'Query' } });
+    }
+    expect((await send({ headers: { 'sec-fetch-site': 'cross-site' } }, query)).status).toBe(403);
+  });
+});
+
+describe('CORS (convention 8)', () => {
+  const preflight = (origin: string) =>
+    send({
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'content-type',
+      },
+    });
+
+  test.for(['https://admin.example', 'https://optio.example'])('lets %s in', async (origin) => {
+    const asked = await preflight(origin);
+    expect(asked.status).toBe(204);
+    expect(asked.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(asked.headers.get('access-control-allow-headers')).toContain('authorization');
+    const { headers } = await post(server, 'north', TYPENAME, { origin });
+    expect(headers.get('access-control-allow-origin')).toBe(origin);
+    expect(headers.get('access-control-allow-credentials')).toBe('true');
+    expect(headers.get('vary')).toContain('Origin');
+  });
+
+  test.for(['https://evil.example', 'null', 'https://admin.example.evil.example', 'http://admin.example'])(
+    'lets %s read nothing',
+    async (origin) => {
+      const asked = await preflight(origin);
+      expect(asked.headers.has('access-control-allow-origin')).toBe(false);
+      const { headers } = await post(server, 'north', TYPENAME, { origin });
+      expect(headers.has('access-control-allow-origin')).toBe(false);
+      expect(headers.has('access-control-allow-credentials')).toBe(false);
+    },
+  );
+});
