@@ -34,7 +34,9 @@ export function addLive(builder: Builder): void {
         'Every change of status of the deliveries, as it happens. Ends with an error when the token does.',
       type: item,
       args: {
-        organizationId: t.arg.id({ required: true, description: 'The global id of the organization.' }),
+        organizationId: t.arg.id({
+          description: "The global id of the organization; the token's own if left out.",
+        }),
         filter: t.arg({ type: filter, description: 'Which changes.' }),
         after: t.arg({
           type: 'Cursor',
@@ -43,7 +45,7 @@ export function addLive(builder: Builder): void {
       },
       subscribe: (_root, { organizationId, filter: wanted, after }, { viewer, subscribeToUpdates }) =>
         subscribeToUpdates(requireViewer(viewer), {
-          organizationId: localId('Organization', organizationId),
+          organizationId: optionalId('Organization', organizationId),
           filter: toFilter(wanted),
           after: given(after),
         }),
@@ -66,9 +68,8 @@ function addFilter(builder: Builder) {
 }
 
 function toFilter(filter: ReturnType<typeof addFilter>['$inferInput'] | null | undefined): UpdateFilter {
-  const subscriptionId = given(filter?.subscriptionId);
   return {
-    subscriptionId: subscriptionId === undefined ? undefined : localId('WebhookSubscription', subscriptionId),
+    subscriptionId: optionalId('WebhookSubscription', filter?.subscriptionId),
     eventTypes: given(filter?.eventTypes),
     statuses: given(filter?.statuses),
   };
@@ -145,4 +146,9 @@ function addStreamGap(builder: Builder): void {
       resumeFrom: t.expose('resumeFrom', { type: 'Cursor', description: 'From where it goes on.' }),
     }),
   });
+}
+
+function optionalId(type: string, id: string | null | undefined): string | undefined {
+  const globalId = given(id);
+  return globalId === undefined ? undefined : localId(type, globalId);
 }

@@ -1,6 +1,9 @@
 /** A log line for people: `12:30:01.123 INFO  message key=value`, and an error's stack below it. */
 
-const COLOURS: Readonly<Record<string, string>> = { debug: '2', info: '36', warn: '33', error: '31' };
+import { styleText } from 'node:util';
+
+// Colours appear on a terminal only, and not where NO_COLOR asks for none.
+const COLOURS = { debug: 'dim', info: 'cyan', warn: 'yellow', error: 'red' } as const;
 
 /** Turns a JSON line into a readable one. What is no JSON object is passed on as it is. */
 export function prettyLine(line: string): string {
@@ -8,7 +11,9 @@ export function prettyLine(line: string): string {
   if (parsed === undefined) return line;
   const { time, level, message, error, ...fields } = parsed;
   const clock = String(time).slice(11, 23);
-  const pairs = Object.entries(fields).map(([name, value]) => ` \u001b[2m${name}=\u001b[22m${show(value)}`);
+  const pairs = Object.entries(fields).map(
+    ([name, value]) => ` ${styleText('dim', `${name}=`)}${show(value)}`,
+  );
   return `${clock} ${label(String(level))} ${clean(String(message))}${pairs.join('')}\n${showError(error)}`;
 }
 
@@ -22,7 +27,8 @@ function parse(line: string): Record<string, unknown> | undefined {
 }
 
 function label(level: string): string {
-  return `\u001b[${COLOURS[level] ?? '0'}m${level.toUpperCase().padEnd(5)}\u001b[0m`;
+  const colour = Object.entries(COLOURS).find(([name]) => name === level)?.[1] ?? 'reset';
+  return styleText(colour, level.toUpperCase().padEnd(5));
 }
 
 function show(value: unknown): string {
