@@ -34,7 +34,11 @@ export function announce({ config, log, publicUrl, first }: Announcement): void 
 /** To paste into a shell, as README's first steps want it. */
 function exportLine({ clientId, clientSecret }: Prepared['first']['client']): readonly string[] {
   if (clientSecret === undefined) return [];
-  return ['', 'Shown only now, to paste into another terminal:', `export CLIENT_ID=${clientId} CLIENT_SECRET=${clientSecret}`];
+  return [
+    '',
+    'Shown only now, to paste into another terminal:',
+    `export CLIENT_ID=${clientId} CLIENT_SECRET=${clientSecret}`,
+  ];
 }
 
 function shownOnce(what: string, value: string | undefined): string {

@@ -148,7 +148,7 @@ function addStreamGap(builder: Builder): void {
   });
 }
 
-function optionalId(type: string, id: string | null | undefined): string | undefined {
+function optionalId(type: NodeType, id: string | null | undefined): string | undefined {
   const globalId = given(id);
   return globalId === undefined ? undefined : localId(type, globalId);
 }
