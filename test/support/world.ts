@@ -5,9 +5,9 @@ import { EVENT_TYPES } from '../../src/events/event-type.ts';
 import { type TurnableClock, turnableClock } from '../../src/lib/clock.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { createPool } from '../../src/platform/database/pool.ts';
-import { createTenancy } from '../../src/platform/database/tenancy.ts';
-import { openDoorbell } from '../../src/platform/doorbell.ts';
-import { installJobs, startLaneJobs } from '../../src/platform/jobs.ts';
+import { createTenancy, type Tenancy } from '../../src/platform/database/tenancy.ts';
+import { type Doorbell, openDoorbell } from '../../src/platform/doorbell.ts';
+import { installJobs, type LaneJobs, startLaneJobs } from '../../src/platform/jobs.ts';
 import { parseCidrs } from '../../src/platform/outbound/address.ts';
 import type { WebhookContext } from '../../src/webhooks/context.ts';
 import { type Deliveries, startDeliveries } from '../../src/webhooks/deliveries.ts';
@@ -19,6 +19,9 @@ export type World = {
   readonly database: TestDatabase;
   readonly clock: TurnableClock;
   readonly workerPool: Pool;
+  readonly tenancy: Tenancy;
+  readonly jobs: LaneJobs;
+  readonly doorbell: Doorbell;
   readonly updates: Updates;
   /** Errors that were reported in the background. */
   readonly errors: readonly Error[];
@@ -60,6 +63,9 @@ export async function openWorld(): Promise<World> {
     database,
     clock,
     workerPool,
+    tenancy,
+    jobs,
+    doorbell,
     updates,
     errors,
     revoked,

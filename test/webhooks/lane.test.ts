@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import type { Target } from '../../src/webhooks/attempt.ts';
+import {
+  addClaimed,
+  claimSize,
+  dropReady,
+  isFinished,
+  isIdle,
+  isTrusted,
+  type Lane,
+  openLane,
+  rateLimit,
+  takeNext,
+} from '../../src/webhooks/lane.ts';
+import type { ClaimedDelivery } from '../../src/webhooks/lane-sql.ts';
+
+const lease = { organizationId: 'o', subscriptionId: 's', job: { id: 'j', retryCount: 0 } };
+const target: Target = { url: 'https://lms.example/', headers: [], secrets: [], retrySeconds: [] };
+
+function deliveries(count: number): readonly ClaimedDelivery[] {
+  return Array.from({ length: count }, (_, index) => ({
+    organizationId: 'o',
+    id: `d${index}`,
+    subscriptionId: 's',
+    eventId: `e${index}`,
+    eventType: 'task.completed',
+    attemptCount: 0,
+    scheduleStart: 0,
+    body: '{}',
+  }));
+}
+
+/** A lane that may send, taken at 0 ms. */
+function laneWith(settings: Partial<Lane>, count = 0): Lane {
+  const lane = { ...openLane(lease, 0), target, maxConcurrency: 10, ...settings };
+  addClaimed(lane, deliveries(count));
+  return lane;
+}
+
+/** Takes until the lane gives nothing more. */
+function takeAll(lane: Lane, now: number): number {
+  let taken = 0;
+  while (takeNext(lane, now) !== undefined) taken += 1;
+  return taken;
+}
+
+describe('claimSize', () => {
+  it('asks for what keeps the lane busy, and no more than 100 ahead', () => {
+    expect(claimSize(laneWith({ maxConcurrency: 1 }), 0)).toBe(20);
+    expect(claimSize(laneWith({ maxConcurrency: 10 }), 0)).toBe(40);
+    expect(claimSize(laneWith({ maxConcurrency: 100 }), 0)).toBe(100);
+  });
+
+  it('asks for no more than one second of the rate limit', () => {
+    expect(claimSize(laneWith({ maxConcurrency: 100, rate: rateLimit(7, 0) }), 0)).toBe(7);
+  });
+
+  it('asks for nothing while more than half of it is ready, then for the difference', () => {
+    expect(claimSize(laneWith({}, 21), 0)).toBe(0);
+    expect(claimSize(laneWith({}, 20), 0)).toBe(20);
+  });
+
+  it('asks for nothing when nothing more is expected', () => {
+    expect(claimSize(laneWith({ hungry: false }), 0)).toBe(0);
+  });
+
+  it('asks for nothing when the lease may be lost', () => {
+    expect(claimSize(laneWith({}), 7_999)).toBe(40);
+    expect(claimSize(laneWith({}), 8_000)).toBe(0);
+  });
+
+  it('asks for nothing when its turn is over, so that it ends', () => {
+    expect(claimSize(laneWith({ renewedAt: 600_001 }), 600_001)).toBe(0);
+  });
+});
+
+describe('takeNext', () => {
+  it('takes in the order of the claim', () => {
+    const lane = laneWith({}, 3);
+    expect([takeNext(lane, 0)?.id, takeNext(lane, 0)?.id, takeNext(lane, 0)?.id]).toEqual(['d0', 'd1', 'd2']);
+    expect(takeNext(lane, 0)).toBeUndefined();
+  });
+
+  it('never takes beyond the concurrency (webhooks rule 19)', () => {
+    const lane = laneWith({ maxConcurrency: 3 }, 10);
+    expect(takeAll(lane, 0)).toBe(3);
+    lane.sending -= 1;
+    expect(takeAll(lane, 0)).toBe(1);
+  });
+
+  it('takes nothing before the subscription is loaded, or when it is not to be sent to', () => {
+    expect(takeNext(laneWith({ target: undefined }, 1), 0)).toBeUndefined();
+  });
+
+  it('takes nothing after a freeze that may have cost the lane, and goes on when the lease was renewed (webhooks rule 15)', () => {
+    const lane = laneWith({}, 1);
+    expect(takeNext(lane, 8_000)).toBeUndefined();
+    expect(isTrusted(lane, 8_000)).toBe(false);
+    lane.renewedAt = 8_000;
+    expect(takeNext(lane, 8_001)?.id).toBe('d0');
+  });
+});
+
+describe('the rate limit (webhooks rule 19)', () => {
+  it('lets one second through at once, then as much as time gives', () => {
+    const lane = laneWith({ maxConcurrency: 1_000, rate: rateLimit(5, 0) }, 100);
+    expect(takeAll(lane, 0)).toBe(5);
+    expect(takeAll(lane, 199)).toBe(0);
+    expect(takeAll(lane, 200)).toBe(1);
+    expect(takeAll(lane, 1_000)).toBe(4);
+  });
+
+  it('saves up no more than one second', () => {
+    const lane = laneWith({ maxConcurrency: 1_000, rate: rateLimit(5, 0), renewedAt: 100_000 }, 100);
+    expect(takeAll(lane, 100_000)).toBe(5);
+  });
+
+  it('never gives more than the rate and one second more, however often it is asked', () => {
+    const lane = laneWith({ maxConcurrency: 1_000, rate: rateLimit(10, 0) }, 1_000);
+    let taken = 0;
+    for (let now = 0; now <= 5_000; now += 7) taken += takeAll(lane, now);
+    expect(taken).toBeLessThanOrEqual(60);
+    expect(taken).toBeGreaterThanOrEqual(58);
+  });
+
+  it('spends nothing on what could not be sent anyway', () => {
+    const lane = laneWith({ maxConcurrency: 1, sending: 1, rate: rateLimit(2, 0) }, 5);
+    expect(takeAll(lane, 0)).toBe(0);
+    lane.maxConcurrency = 10;
+    expect(takeAll(lane, 0)).toBe(2);
+  });
+
+  it('is none for null', () => {
+    expect(rateLimit(null, 0)).toBeUndefined();
+    expect(takeAll(laneWith({ maxConcurrency: 1_000 }, 500), 0)).toBe(500);
+  });
+});
+
+describe('the end of a turn', () => {
+  it('never comes while something is on the wire or not settled', () => {
+    const lane = laneWith({ hungry: false }, 1);
+    takeNext(lane, 0);
+    expect(isIdle(lane)).toBe(false);
+    expect(isFinished(lane, 1_000_000)).toBe(false);
+    lane.unsettled.delete('d0');
+    expect(isFinished(lane, 1_000_000)).toBe(true);
+  });
+
+  it('comes a moment after the lane ran dry, not while more is expected', () => {
+    expect(isFinished(laneWith({ hungry: false }), 500)).toBe(false);
+    expect(isFinished(laneWith({ hungry: false }), 501)).toBe(true);
+    expect(isFinished(laneWith({ hungry: true }), 501)).toBe(false);
+  });
+
+  it('comes when the lease may be lost', () => {
+    expect(isFinished(laneWith({}), 8_000)).toBe(true);
+  });
+
+  it('leaves in the database what was claimed and not sent', () => {
+    const lane = laneWith({}, 3);
+    takeNext(lane, 0);
+    dropReady(lane);
+    expect([...lane.unsettled]).toEqual(['d0']);
+    expect(lane.ready).toEqual([]);
+  });
+});
