@@ -5,7 +5,7 @@ import type { UpdateFilter } from '../webhooks/update.ts';
 import { access } from './access.ts';
 import type { Builder } from './builder.ts';
 import { requireViewer } from './context.ts';
-import { globalId, localId } from './global-id.ts';
+import { globalId, localId, type NodeType } from './global-id.ts';
 import { given } from './mutation.ts';
 
 /** Registers Subscription.deliveryUpdates and the items of its stream. */
@@ -149,6 +149,6 @@ function addStreamGap(builder: Builder): void {
 }
 
 function optionalId(type: NodeType, id: string | null | undefined): string | undefined {
-  const globalId = given(id);
-  return globalId === undefined ? undefined : localId(type, globalId);
+  const text = given(id);
+  return text === undefined ? undefined : localId(type, text);
 }

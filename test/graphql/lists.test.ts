@@ -1,6 +1,7 @@
 /** Lists: connections, cursors, counts (GraphQL conventions 1, 2). */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { globalId } from '../../src/graphql/global-id.ts';
+import type { ListQueryVariables } from '../generated/gql/graphql.ts';
 import { graphql } from '../generated/gql/index.ts';
 import { execute, read, type Seeded, seedDelivery, startServer, type TestServer } from './support.ts';
 import { NORTH, SOUTH } from './viewers.ts';
@@ -51,7 +52,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const list = async (variables: Parameters<typeof execute<unknown, unknown>>[3] & object) => {
+const list = async (variables: ListQueryVariables) => {
   const { organization } = await read(server, 'north', LIST, variables);
   const { nodes, edges, pageInfo } = organization?.deliveries ?? {
     nodes: [],
@@ -102,15 +103,15 @@ describe('Pages (convention 1)', () => {
   });
 
   test.for([
-    ['more than 100', { first: 101 }, 'first: Expected 0 to 100, not 101.'],
-    ['less than none', { last: -1 }, 'last: Expected 0 to 100, not -1.'],
+    ['more than 100', { first: 101 }, /^first: Expected 0 to 100, not 101\.$/],
+    ['less than none', { last: -1 }, /^last: Expected 0 to 100, not -1\.$/],
     ['both directions', { first: 1, last: 1 }, /not both/],
-    ['a cursor that is none', { after: 'nonsense' }, 'after: Expected a cursor of this list.'],
+    ['a cursor that is none', { after: 'nonsense' }, /^after: Expected a cursor of this list\.$/],
   ] as const)('refuses %s, and says so', async ([, variables, message]) => {
     const { errors } = await execute(server, 'north', LIST, variables);
     expect(errors).toEqual([
       expect.objectContaining({
-        message: typeof message === 'string' ? message : expect.stringMatching(message),
+        message: expect.stringMatching(message),
         extensions: expect.objectContaining({ code: 'BAD_USER_INPUT' }),
       }),
     ]);

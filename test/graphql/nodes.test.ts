@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { globalId } from '../../src/graphql/global-id.ts';
 import { graphql } from '../generated/gql/index.ts';
-import { execute, read, type Seeded, seedDelivery, startServer, type TestServer } from './support.ts';
+import { execute, kindOf, read, type Seeded, seedDelivery, startServer, type TestServer } from './support.ts';
 import { ADMIN_ID, NORTH, SOUTH } from './viewers.ts';
 
 const NODE = graphql(`
@@ -145,7 +145,7 @@ describe('Another organization (convention 6)', () => {
     const { nodes } = await read(server, 'south', NODES, {
       ids: [...idsOf(south, SOUTH), globalId('User', ADMIN_ID), globalId('Membership', ADMIN_ID)],
     });
-    expect(nodes.map((node) => node?.__typename)).toEqual([
+    expect(nodes.map(kindOf)).toEqual([
       'WebhookSubscription',
       'Event',
       'Delivery',

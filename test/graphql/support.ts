@@ -13,7 +13,7 @@ import { type TurnableClock, turnableClock } from '../../src/lib/clock.ts';
 import { AppError } from '../../src/lib/errors.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { createTenancy, type Tenancy } from '../../src/platform/database/tenancy.ts';
-import { createTestDatabase, query, TEST_KEY } from '../support/database.ts';
+import { createTestDatabase, query, TEST_KEY, type TestDatabase } from '../support/database.ts';
 import { ADMIN_ID, NORTH, NOW, SOUTH, VIEWERS } from './viewers.ts';
 
 export type TestServer = {
@@ -34,11 +34,15 @@ const NO_UPDATES: GraphQLServerOptions['subscribeToUpdates'] = () => {
   throw new Error('This test has no live stream.');
 };
 
-/** Starts it with the organizations North and South; `change` replaces what it is made of. */
+/**
+ * Starts it with the organizations North and South; `change` replaces what it is made of. A database that is given
+ * stays; otherwise it has one of its own.
+ */
 export async function startServer(
   change: (options: GraphQLServerOptions) => Partial<GraphQLServerOptions> = () => ({}),
+  given?: TestDatabase,
 ): Promise<TestServer> {
-  const database = await createTestDatabase();
+  const database = given ?? (await createTestDatabase());
   const sql: TestServer['sql'] = (text, values) => query(database.ownerUrl, text, values);
   await seed(sql);
   const tenancy = createTenancy({ url: database.urls.tenantUrl, maxConnections: 4, onIdleError: () => {} });
@@ -62,7 +66,8 @@ export async function startServer(
     onUnusedQuery: 'error',
   };
   const graphql = createGraphQLServer({ ...options, ...change(options) });
-  const http = createServer(getRequestListener((request) => graphql.fetch(request)));
+  const listener = getRequestListener((request) => graphql.fetch(request));
+  const http = createServer((request, response) => void listener(request, response));
   const sockets = graphql.attachWebSocket(http);
   const port = await listen(http);
   return {
@@ -79,7 +84,7 @@ export async function startServer(
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
       await tenancy.close();
-      await database.drop();
+      if (given === undefined) await database.drop();
     },
   };
 }
@@ -146,6 +151,11 @@ export async function read<R, V>(
     throw new Error(`An operation failed: ${JSON.stringify(errors)}`);
   }
   return data;
+}
+
+/** The type of what was answered, where it was asked for. */
+export function kindOf(answered: object | null | undefined): unknown {
+  return Reflect.get(answered ?? {}, '__typename');
 }
 
 /** Posts any operation as JSON. */

@@ -132,9 +132,6 @@ describe('Errors', () => {
 });
 
 describe('Limits (convention 7)', () => {
-  const nested = (depth: number): string =>
-    `{ organization { webhookSubscriptions { nodes { ${'organization { webhookSubscriptions { nodes { '.repeat(depth)} id ${'} } } '.repeat(depth)} } } } }`;
-
   test('refuse an operation that is too deep, also through fragments', async () => {
     expect((await post(server, 'north', { query: nested(3) })).errors).toBeUndefined();
     const { status, errors } = await post(server, 'north', { query: nested(4) });
@@ -150,8 +147,6 @@ describe('Limits (convention 7)', () => {
   });
 
   test('refuse too many aliases, counting a fragment wherever it is spread', async () => {
-    const aliases = (count: number) =>
-      Array.from({ length: count }, (_, index) => `a${index}: __typename`).join(' ');
     expect((await post(server, 'north', { query: `{ ${aliases(30)} }` })).errors).toBeUndefined();
     const { errors } = await post(server, 'north', { query: `{ ${aliases(31)} }` });
     expect(errors?.[0]).toMatchObject({
@@ -196,7 +191,7 @@ describe('Limits (convention 7)', () => {
 });
 
 describe('CSRF (convention 8)', () => {
-  const write = vi.fn();
+  const write = vi.fn<TestServer['tenancy']['write']>();
   const form = 'query=mutation%7BcancelDelivery%28input%3A%7Bid%3A%22x%22%7D%29%7B__typename%7D%7D';
 
   test.for([
@@ -239,16 +234,6 @@ describe('CSRF (convention 8)', () => {
 });
 
 describe('CORS (convention 8)', () => {
-  const preflight = (origin: string) =>
-    send({
-      method: 'OPTIONS',
-      headers: {
-        origin,
-        'access-control-request-method': 'POST',
-        'access-control-request-headers': 'content-type',
-      },
-    });
-
   test.for(['https://admin.example', 'https://optio.example'])('lets %s in', async (origin) => {
     const asked = await preflight(origin);
     expect(asked.status).toBe(204);
@@ -271,3 +256,24 @@ describe('CORS (convention 8)', () => {
     },
   );
 });
+
+/** An operation of 4 + 3 * `depth` levels. */
+function nested(depth: number): string {
+  const [opening, closing] = ['organization { webhookSubscriptions { nodes { ', '} } } '];
+  return `{ ${opening.repeat(depth + 1)} id ${closing.repeat(depth + 1)} }`;
+}
+
+function aliases(count: number): string {
+  return Array.from({ length: count }, (_, index) => `a${index}: __typename`).join(' ');
+}
+
+function preflight(origin: string): Promise<Response> {
+  return send({
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type',
+    },
+  });
+}

@@ -20,10 +20,17 @@ export function limitRules({ maxDepth, maxAliases }: Limits): readonly Validatio
   return [limitDepth(maxDepth), limitAliases(maxAliases)];
 }
 
-/** Says an overlong document's fault in our words; other errors stay. */
+/** The same code and status for every parse error on every transport; an overlong document's in our words. */
 export function explainParseError(error: unknown, { maxTokens }: Limits): unknown {
-  if (!(error instanceof GraphQLError) || !error.message.includes('tokens. Parsing aborted')) return error;
-  return new GraphQLError(`The document has more than ${maxTokens.toLocaleString('en')} tokens.`, {
-    extensions: { code: 'GRAPHQL_PARSE_FAILED' },
-  });
+  if (!(error instanceof GraphQLError)) return error;
+  const { message, source, positions } = error;
+  const isOverlong = message.includes('tokens. Parsing aborted');
+  return new GraphQLError(
+    isOverlong ? `The document has more than ${maxTokens.toLocaleString('en')} tokens.` : message,
+    {
+      source,
+      positions,
+      extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } },
+    },
+  );
 }
