@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import { repeat } from '../lib/repeat.ts';
 import type { Doorbell } from '../platform/doorbell.ts';
-import type { LogPosition } from './update-cursor.ts';
+import { isAfter, type LogPosition } from './update-cursor.ts';
 import { type LogLine, type LogState, readLog, readLogState } from './update-log.ts';
 import { offer, type Subscriber } from './update-subscriber.ts';
 
@@ -13,7 +13,7 @@ export type UpdateReaderOptions = {
 };
 
 export type UpdateReader = {
-  /** Makes a subscriber at the reader's present place; it is offered every line after it. */
+  /** Makes a subscriber at the log's present end, or where the reader is beyond it; it is offered every line after that. */
   readonly join: (
     make: (position: LogPosition) => Subscriber,
   ) => Promise<{ subscriber: Subscriber; state: LogState }>;
@@ -68,7 +68,8 @@ export function createUpdateReader({ pool, doorbell, onError }: UpdateReaderOpti
     join: async (make) => {
       const state = await readLogState(pool);
       position ??= state.tail;
-      const subscriber = make(position);
+      // A reader that lags behind still reads lines from before now.
+      const subscriber = make(isAfter(state.tail, position) ? state.tail : position);
       const { organizationId } = subscriber.viewer;
       const others = organizations.get(organizationId) ?? new Set();
       organizations.set(organizationId, others.add(subscriber));
