@@ -55,6 +55,39 @@ export async function emitBadges(client: Client, count: number, first = 0): Prom
   return (body as { events: { id: string }[] }).events.map(({ id }) => id); // As REST answers 202.
 }
 
+export type LoggedDelivery = {
+  readonly id: string;
+  readonly event_id: string;
+  readonly status: string;
+  readonly attempt_count: number;
+};
+
+/** The whole delivery log, page by page. */
+export async function listDeliveries(client: Client): Promise<readonly LoggedDelivery[]> {
+  const deliveries: LoggedDelivery[] = [];
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const { body } = await client.get(
+      `/api/webhooks/deliveries?limit=100${cursor === '' ? '' : `&cursor=${cursor}`}`,
+    );
+    const page = body as { data: LoggedDelivery[]; next_cursor: string | null }; // As REST answers 200.
+    deliveries.push(...page.data);
+    cursor = page.next_cursor;
+  }
+  return deliveries;
+}
+
+/** How many deliveries there are, of a status or in all. */
+export async function countDeliveries(client: Client, status?: string): Promise<number> {
+  const filter = status === undefined ? '{}' : `{ statuses: [${status}] }`;
+  const { body } = await client.graphql(
+    `{ organization { deliveries(filter: ${filter}) { totalCount { value } } } }`,
+  );
+  // What the document asks for.
+  const { data } = body as { data: { organization: { deliveries: { totalCount: { value: number } } } } };
+  return data.organization.deliveries.totalCount.value;
+}
+
 /** An event as REST takes it. */
 export function badgeEarned(number = 0) {
   return {

@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { postmasterPid } from '../platform/embedded-postgres/scratch.ts';
+import { connectClient, countDeliveries, emitBadges, listDeliveries, subscribe } from '../support/client.ts';
+import { answerAfter, compareWithLog } from '../support/ledger.ts';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
+import {
+  createDataDirectory,
+  type DataDirectory,
+  type RunningServer,
+  startServer,
+} from '../support/server.ts';
+
+const SUBSCRIPTIONS = 5;
+const EVENTS = 200;
+const DELIVERIES = SUBSCRIPTIONS * EVENTS;
+const IN_THE_MIDDLE = 300;
+// A lane is free again when its heartbeat of 10 s has passed.
+const RECOVERED_WITHIN_MS = 40_000;
+
+let data: DataDirectory;
+let receiver: Receiver;
+let server: RunningServer;
+
+beforeEach(async () => {
+  data = await createDataDirectory();
+  receiver = await startReceiver();
+  answerAfter(receiver, 50);
+  server = await startServer({ DATA_DIR: data.path });
+});
+
+afterEach(async () => {
+  await server.stop();
+  await receiver.close();
+  await data.remove();
+});
+
+/** Emits, and comes back when the receiver has seen a part of it. */
+async function deliverInPart(): Promise<void> {
+  const client = await connectClient(server);
+  for (let index = 0; index < SUBSCRIPTIONS; index += 1) await subscribe(client, receiver.url);
+  await emitBadges(client, EVENTS);
+  await receiver.received(IN_THE_MIDDLE);
+}
+
+describe('kill -9 while 1,000 deliveries are under way (webhooks rule 13)', () => {
+  it.each([
+    ['the server', async () => undefined],
+    [
+      'the server and its database',
+      async () => process.kill(await postmasterPid(`${data.path}/postgres`), 'SIGKILL'),
+    ],
+  ])(
+    'of %s: after a restart each one is delivered at least once',
+    async (_what, killDatabase) => {
+      await deliverInPart();
+      await Promise.all([killDatabase(), server.kill('SIGKILL')]);
+      const seenBefore = receiver.requests.length;
+      expect(seenBefore).toBeLessThan(DELIVERIES);
+
+      const restartedAt = performance.now();
+      server = await startServer({ DATA_DIR: data.path });
+      const client = await connectClient(server);
+      const succeeded = () => countDeliveries(client, 'SUCCEEDED');
+      await expect.poll(succeeded, { timeout: RECOVERED_WITHIN_MS, interval: 200 }).toBe(DELIVERIES);
+
+      const log = await listDeliveries(client);
+      const { lost, repeated } = compareWithLog(receiver, log);
+      const seconds = ((performance.now() - restartedAt) / 1_000).toFixed(1);
+      process.stdout.write(
+        `killed after ${seenBefore} requests; all delivered ${seconds} s after the restart, ${repeated} twice\n`,
+      );
+      expect(log).toHaveLength(DELIVERIES);
+      expect(lost).toEqual([]);
+      // Only what was on the wire or not yet settled can come twice.
+      expect(repeated).toBeLessThan(DELIVERIES / 4);
+    },
+    90_000,
+  );
+});
