@@ -4,12 +4,20 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const root = join(import.meta.dirname ?? new URL('..', import.meta.url).pathname, import.meta.dirname ? '..' : '');
+const root = join(
+  import.meta.dirname ?? new URL('..', import.meta.url).pathname,
+  import.meta.dirname ? '..' : '',
+);
 const bin = join(root, 'node_modules', '.bin');
 
 if (isOlder('node_modules/.package-lock.json', 'package-lock.json')) {
   console.log('Installing the packages (npm ci) …');
-  run(process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'], ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  run(process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'], [
+    'ci',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]);
 }
 if (isOlder('src/generated/prisma/client.ts', 'prisma/schema.prisma')) {
   console.log('Generating the database client …');
@@ -34,6 +42,8 @@ function run([command, ...first], args) {
     },
   });
   if (status === 0) return;
-  console.error(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}\nThis failed: ${[command, ...first, ...args].join(' ')}`);
+  console.error(
+    `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}\nThis failed: ${[command, ...first, ...args].join(' ')}`,
+  );
   process.exit(1);
 }
