@@ -1,6 +1,7 @@
 /** What every resolver is given: the viewer, and the way to the features on its behalf. */
 import type { Viewer } from '../accounts/viewer.ts';
 import { AppError } from '../lib/errors.ts';
+import { newId } from '../lib/ids.ts';
 import type { Tenancy } from '../platform/database/tenancy.ts';
 import type { WebhookContext, WebhookDependencies } from '../webhooks/context.ts';
 import type { SubscribeToUpdates } from '../webhooks/update.ts';
@@ -18,7 +19,7 @@ export type GraphQLContext = {
   /** Null: the request came without credentials. */
   readonly viewer: Viewer | null;
   /** Named in the log and in the answer when something goes wrong that should not. */
-  readonly requestId: string;
+  readonly requestId: () => string;
   /** Throws `UNAUTHENTICATED` without a viewer. */
   readonly features: () => Features;
   readonly subscribeToUpdates: SubscribeToUpdates;
@@ -36,12 +37,13 @@ export type ContextDependencies = {
 export function createContext(
   dependencies: ContextDependencies,
   viewer: Viewer | null,
-  requestId: string,
+  requestId?: string,
 ): GraphQLContext {
+  let id = requestId;
   let opened: (Features & { readonly end: () => Promise<void> }) | undefined;
   return {
     viewer,
-    requestId,
+    requestId: () => (id ??= newId()),
     subscribeToUpdates: dependencies.subscribeToUpdates,
     features: () => (opened ??= openFeatures(dependencies, requireViewer(viewer))),
     end: async () => opened?.end(),

@@ -54,7 +54,7 @@ export function useErrorTranslation(translation: ErrorTranslation): ContextPlugi
       ? result
       : {
           ...result,
-          errors: result.errors.map((error) => translateError(error, requestId, translation)),
+          errors: result.errors.map((error) => translateError(error, requestId(), translation)),
         };
   return {
     onExecute: ({ context }) => ({
@@ -75,7 +75,7 @@ export function useErrorTranslation(translation: ErrorTranslation): ContextPlugi
         };
       },
       onSubscribeError: ({ error, setError }) => {
-        setError(translateError(error, context.requestId, translation));
+        setError(translateError(error, context.requestId(), translation));
       },
     }),
   };
