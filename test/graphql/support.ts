@@ -30,6 +30,9 @@ export type TestServer = {
   readonly close: () => Promise<void>;
 };
 
+/** What the HTTP requests of the tests are called in the log. */
+export const REQUEST_ID = 'request-of-the-test';
+
 const NO_UPDATES: GraphQLServerOptions['subscribeToUpdates'] = () => {
   throw new Error('This test has no live stream.');
 };
@@ -66,7 +69,7 @@ export async function startServer(
     onUnusedQuery: 'error',
   };
   const graphql = createGraphQLServer({ ...options, ...change(options) });
-  const listener = getRequestListener((request) => graphql.fetch(request));
+  const listener = getRequestListener((request) => graphql.fetch(request, REQUEST_ID));
   const http = createServer((request, response) => void listener(request, response));
   const sockets = graphql.attachWebSocket(http);
   const port = await listen(http);
