@@ -98,7 +98,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = ENVIRONMENT.safeParse(given);
-  const faults = parsed.success ? productionFaults(parsed.data) : parsed.error.issues.map(describe);
+  const faults = [...(parsed.error?.issues.map(describe) ?? []), ...productionFaults(given)];
   if (!parsed.success || faults.length > 0) {
     throw new ConfigError(`The settings do not fit:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
   }
@@ -107,16 +107,16 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
 
 type Environment = z.output<typeof ENVIRONMENT>;
 
-function productionFaults(env: Environment): readonly string[] {
-  if (env.NODE_ENV !== 'production') return [];
-  return [
-    ...(env.MASTER_KEY === undefined
-      ? ['MASTER_KEY: required in production (make one: openssl rand -base64 32)']
-      : []),
-    ...(env.PUBLIC_URL === undefined
-      ? ['PUBLIC_URL: required in production, the https URL that clients use']
-      : []),
-  ];
+const REQUIRED_IN_PRODUCTION = {
+  MASTER_KEY: 'required in production (make one: openssl rand -base64 32)',
+  PUBLIC_URL: 'required in production: the https URL that clients use',
+};
+
+function productionFaults(given: Readonly<Record<string, unknown>>): readonly string[] {
+  if (given['NODE_ENV'] !== 'production') return [];
+  return Object.entries(REQUIRED_IN_PRODUCTION)
+    .filter(([name]) => given[name] === undefined)
+    .map(([name, message]) => `${name}: ${message}`);
 }
 
 function freeze(env: Environment) {

@@ -29,10 +29,8 @@ async function main(): Promise<void> {
 
 /** Listens first, so that a port in use stops the start before anything is touched; answers 503 until it is ready. */
 async function serve(config: Config, log: Log): Promise<void> {
-  let app: App | undefined;
-  const starting = (): Response =>
-    new Response('Starting.\n', { status: 503, headers: { 'retry-after': '1' } });
-  const listener = getRequestListener((request) => app?.fetch(request) ?? starting(), {
+  const serving: { app?: App } = {};
+  const listener = getRequestListener((request) => serving.app?.fetch(request) ?? notYet(), {
     overrideGlobalObjects: false,
   });
   const server = await listen(
@@ -42,17 +40,22 @@ async function serve(config: Config, log: Log): Promise<void> {
   const { port } = server.address() as AddressInfo; // It listens on a port, not on a socket file.
   const publicUrl = config.publicUrl ?? `http://localhost:${port}`;
   const prepared = await prepare(config, log, systemClock);
-  app = await startApp({ config, log, clock: systemClock, prepared, publicUrl });
+  const app = await startApp({ config, log, clock: systemClock, prepared, publicUrl });
+  serving.app = app;
   app.attach(server);
   announce({ config, log, publicUrl, first: prepared.first });
   stopOnSignal(log, async () => {
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
-    await app?.stop();
+    await app.stop();
     server.closeAllConnections();
     await closed;
     await prepared.stop();
   });
+}
+
+function notYet(): Response {
+  return new Response('Starting.\n', { status: 503, headers: { 'retry-after': '1' } });
 }
 
 function listen(server: Server, { host, port }: Config): Promise<Server> {

@@ -26,7 +26,7 @@ export function repeat(
       await work().catch((error: unknown) =>
         options.onError(error instanceof Error ? error : new Error(String(error))),
       );
-    } while (again && !stopped);
+    } while (again);
     running = undefined;
     if (!stopped) timer = setTimeout(start, options.intervalMs);
   };
@@ -43,6 +43,7 @@ export function repeat(
     },
     stop: async () => {
       stopped = true;
+      again = false;
       clearTimeout(timer);
       await running;
     },
