@@ -5,9 +5,9 @@ import {
   type Claim,
   type ClaimRequest,
   claimDue,
-  holdStragglers,
   loadSubscriptions,
   type SubscriptionRow,
+  settleStragglers,
 } from './lane-sql.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 
@@ -75,7 +75,8 @@ async function refresh(lanes: Lanes, changed: readonly Lane[], options: PumpOpti
   for (const row of rows) {
     const lane = lanes.get(row.id);
     if (lane !== undefined) applySubscription(lane, row, options);
-    if (row.status !== 'ACTIVE') await holdStragglers(options.pool, row);
+    if (row.deleted || row.status !== 'ACTIVE')
+      await settleStragglers(options.pool, row, options.clock.now());
   }
 }
 

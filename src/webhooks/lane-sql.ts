@@ -118,10 +118,15 @@ export async function loadSubscriptions(
   return rows;
 }
 
-/** Holds what still waits although its subscription is not active: it was emitted while that was being paused. */
-export async function holdStragglers(
+/**
+ * Holds what still waits although its subscription is not active, and cancels it where the subscription is deleted: it
+ * was emitted in a transaction that did not see the change.
+ */
+export async function settleStragglers(
   pool: Pool,
-  row: Pick<SubscriptionRow, 'organizationId' | 'id'>,
+  { organizationId, id, deleted }: Pick<SubscriptionRow, 'organizationId' | 'id' | 'deleted'>,
+  now: Date,
 ): Promise<void> {
-  await pool.query('SELECT optio.hold_deliveries($1, $2)', [row.organizationId, row.id]);
+  if (deleted) await pool.query('SELECT optio.cancel_deliveries($1, $2, $3)', [organizationId, id, now]);
+  else await pool.query('SELECT optio.hold_deliveries($1, $2)', [organizationId, id]);
 }
