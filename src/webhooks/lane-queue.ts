@@ -46,18 +46,20 @@ export function createLaneQueue({ jobs, doorbell, onError }: LaneQueueOptions): 
 }
 
 // A loose scan: one probe of the index deliveries_waiting for each subscription that waits, however much waits there.
+// The probe finds what is due first, so nothing else of the lane is read; asked apart (EXISTS …), the planner would
+// sooner read everything that is due.
 const FIND_DUE_LANES = `
   WITH RECURSIVE lane AS (
-    (SELECT organization_id, subscription_id FROM deliveries
-      WHERE due_at IS NOT NULL ORDER BY subscription_id LIMIT 1)
+    (SELECT organization_id, subscription_id, due_at FROM deliveries
+      WHERE due_at IS NOT NULL ORDER BY subscription_id, due_at LIMIT 1)
     UNION ALL
     SELECT following.* FROM lane, LATERAL (
-      SELECT organization_id, subscription_id FROM deliveries
-      WHERE due_at IS NOT NULL AND subscription_id > lane.subscription_id ORDER BY subscription_id LIMIT 1) AS following
+      SELECT organization_id, subscription_id, due_at FROM deliveries
+      WHERE due_at IS NOT NULL AND subscription_id > lane.subscription_id
+      ORDER BY subscription_id, due_at LIMIT 1) AS following
   )
   SELECT organization_id AS "organizationId", subscription_id AS "subscriptionId" FROM lane
-  WHERE EXISTS (SELECT FROM deliveries d WHERE d.subscription_id = lane.subscription_id AND d.due_at <= $1)
-    AND pg_try_advisory_xact_lock(7431, 2)`;
+  WHERE due_at <= $1 AND pg_try_advisory_xact_lock(7431, 2)`;
 
 /**
  * Finds the lanes with something due: retries whose time has come, what SQL emitted, what a crash left behind.
