@@ -1,0 +1,51 @@
+/** What statements cost: how many rows they read of a table, and by which indexes. */
+import type { Pool } from 'pg';
+
+type PlanNode = {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Index Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly Plans?: readonly PlanNode[];
+};
+type Explained = { readonly 'QUERY PLAN': readonly { readonly Plan: PlanNode }[] };
+
+export type Cost = {
+  /** Of the table and its partitions, those that a filter dropped included. */
+  readonly rowsRead: number;
+  /** The index of each scan that ran; the kind of scan where there is none. */
+  readonly indexes: readonly string[];
+};
+
+/** Runs `work` with a pool that explains each statement (and answers no rows), and sums up what they read of `table`. */
+export async function costOf(
+  pool: Pool,
+  table: string,
+  work: (explaining: Pool) => Promise<unknown>,
+): Promise<Cost> {
+  const nodes: PlanNode[] = [];
+  const query = async ({ text, values }: { readonly text: string; readonly values: unknown[] }) => {
+    const { rows } = await pool.query<Explained>(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values);
+    nodes.push(...rows.flatMap((row) => row['QUERY PLAN'].flatMap(({ Plan }) => flatten(Plan))));
+    return { rows: [] };
+  };
+  const explaining: Pool = Object.create(pool, { query: { value: query } });
+  await work(explaining);
+  const scans = nodes.filter((node) => node['Relation Name']?.startsWith(table) && node['Actual Loops'] > 0);
+  if (scans.length === 0) throw new Error(`Nothing read ${table}.`);
+  return {
+    rowsRead: Math.round(scans.reduce((sum, node) => sum + rowsOf(node), 0)),
+    indexes: scans.map((node) => node['Index Name'] ?? node['Node Type']),
+  };
+}
+
+/** The counts of a node are averages over its loops. */
+function rowsOf(node: PlanNode): number {
+  return (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
+}
+
+function flatten(node: PlanNode): readonly PlanNode[] {
+  return [node, ...(node.Plans ?? []).flatMap(flatten)];
+}
