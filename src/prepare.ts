@@ -12,6 +12,7 @@ import { installJobs } from './platform/jobs.ts';
 import type { Log } from './platform/log.ts';
 import { loadMasterKey } from './platform/master-key.ts';
 import { migrate } from './platform/migrate/migrate.ts';
+import { withOwnerSession, withStartLock } from './platform/migrate/owner-session.ts';
 
 export type Prepared = {
   readonly keys: MasterKeys;
@@ -30,7 +31,9 @@ export async function prepare(config: Config, log: Log, clock: Clock): Promise<P
   try {
     await migrate({ url: database.url, directory: PRISMA_DIRECTORY, log });
     const urls = await provisionLogins({ ownerUrl: database.url, key: keys[0] });
-    const first = await furnish(database.url, config, log, clock);
+    const first = await withOwnerSession(database.url, (session) =>
+      withStartLock(session, { work: () => furnish(database.url, config, log, clock) }),
+    );
     return { keys, urls, first, stop: database.stop };
   } catch (error) {
     await database.stop();
@@ -43,12 +46,12 @@ async function openDatabase(config: Config, log: Log): Promise<{ url: string; st
   return startEmbeddedPostgres({ directory: join(config.dataDirectory, 'postgres'), log });
 }
 
-/** What the owner alone may do: queues, partitions, the first accounts. */
+/** What the owner alone may do: queues, partitions, the first accounts. Processes that start at once take turns. */
 async function furnish(url: string, config: Config, log: Log, clock: Clock): Promise<Prepared['first']> {
   const owner = createPool({
     url,
     maxConnections: 2,
-    onIdleError: (error) => log.warn({ err: error }, 'a connection of the owner broke'),
+    onIdleError: (error) => log.warn({ error }, 'a connection of the owner broke'),
   });
   try {
     await installJobs(owner);

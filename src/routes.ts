@@ -14,7 +14,7 @@ export type RoutesOptions = {
   readonly clock: Clock;
   readonly publicUrl: string;
   readonly role: Config['role'];
-  readonly graphql: (request: Request) => Promise<Response>;
+  readonly graphql: (request: Request, requestId: string) => Promise<Response>;
   readonly oauth: Hono;
   readonly rest: RestDependencies;
   readonly health: HealthDeps;
@@ -37,6 +37,6 @@ export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
   if (role === 'worker') return app;
   app.route('/', options.oauth);
   app.route('/', createRestRoutes(options.rest));
-  app.all('/graphql', (c) => options.graphql(c.req.raw));
+  app.all('/graphql', (c) => options.graphql(c.req.raw, c.get('requestId')));
   return app;
 }

@@ -179,7 +179,7 @@ function toUpdate(
 }
 
 function timeUntil(time: Date, clock: Clock): number {
-  return Math.min(time.getTime() - clock.now().getTime(), LONGEST_TIMEOUT_MS);
+  return Math.min(Math.max(0, time.getTime() - clock.now().getTime()), LONGEST_TIMEOUT_MS);
 }
 
 function tokenEnded(): AppError {
