@@ -31,7 +31,7 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
   try {
     await client.query('BEGIN');
     const result = await work(client);
-    await client.query('COMMIT');
+    assertCommitted(await client.query('COMMIT'));
     client.release();
     return result;
   } catch (error) {
@@ -40,5 +40,14 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
       (rollbackError: Error) => client.release(rollbackError),
     );
     throw translateDatabaseError(error);
+  }
+}
+
+/** Throws when a COMMIT was answered by a rollback, as PostgreSQL does, without an error, after a statement had failed. */
+export function assertCommitted(commit: { readonly command: string }): void {
+  if (commit.command === 'ROLLBACK') {
+    throw new Error(
+      'The transaction was rolled back instead of committed: one of its statements had failed.',
+    );
   }
 }

@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Pool, type PoolClient, type PoolConfig, type QueryConfig } from 'pg';
 import { isUuid } from '../../lib/ids.ts';
+import { assertCommitted } from './pool.ts';
 
 /** The roles that policies know. CLIENT is a machine client, which acts for its organization within its scopes. */
 export type TenantRole = 'ADMIN' | 'EDUCATOR' | 'STUDENT' | 'CLIENT';
@@ -81,6 +82,7 @@ function bindTransaction(client: PoolClient, begin: string, mode: 'read' | 'writ
     if (config.text === 'COMMIT' && mode === 'read' && failure === undefined) return sendAhead('COMMIT');
     const result = await client.query(config);
     if (failure !== undefined) throw failure;
+    if (config.text === 'COMMIT') assertCommitted(result);
     return result;
   };
   const release = (error?: Error | boolean): void => client.release(error ?? failure);
