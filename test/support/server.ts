@@ -5,7 +5,6 @@ import { chmod, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
-import { TEST_KEY } from './database.ts';
 import { scratchFolder } from './scratch-folder.ts';
 
 export const CLIENT = { id: 'flow-client', secret: 'FlowClientSecretOfFortyCharactersInAll00' } as const;
@@ -29,6 +28,7 @@ export type RunningServer = ServerProcess & {
   readonly stop: () => Promise<Exit>;
 };
 
+const MASTER_KEY = Buffer.alloc(32, 'optio flow key').toString('base64');
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const READY = /\bready role=\w+ publicUrl=http:\/\/localhost:(\d+)/;
 
@@ -38,7 +38,7 @@ const READY = /\bready role=\w+ publicUrl=http:\/\/localhost:(\d+)/;
  */
 export async function startServer(environment: Environment): Promise<RunningServer> {
   const server = runServer({
-    MASTER_KEY: TEST_KEY.toString('base64'),
+    MASTER_KEY,
     BOOTSTRAP_CLIENT_ID: CLIENT.id,
     BOOTSTRAP_CLIENT_SECRET: CLIENT.secret,
     WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8',

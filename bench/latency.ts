@@ -1,0 +1,128 @@
+/** How long an event takes from the call that emits it to the receiver, on a system that has nothing else to do. */
+import { Pool } from 'undici';
+import { EVENT_TYPES } from '../src/events/event-type.ts';
+import { postOne } from './support/bare-posts.ts';
+import { type Outcome, verifyWork } from './support/benchmark.ts';
+import { type Optio, startOptio } from './support/optio.ts';
+import { type BenchReceiver, startReceiverProcess } from './support/receiver.ts';
+import { monotonicMs, type Report } from './support/receiver-messages.ts';
+import { percentile, round } from './support/statistics.ts';
+import { secretsOf, subscribePath } from './support/subscriptions.ts';
+
+const EVENTS = 200;
+const WARM_UP_EVENTS = 30;
+const LANES = 6;
+// Each lane has its turn every 720 ms: longer than a worker keeps a lane that has run dry.
+const PAUSE_MS = 120;
+const GOAL_P50_MS = 10;
+const GOAL_P99_MS = 50;
+
+/** In milliseconds. */
+type Sample = {
+  /** From the call to the receiver. */
+  readonly fromCall: number;
+  /** From the answer to the call, which follows the commit; negative where the receiver was quicker. */
+  readonly fromAnswer: number;
+  readonly bare: number;
+};
+
+type Lane = { readonly event: object; readonly secrets: Readonly<Record<string, string>> };
+type Bench = { readonly optio: Optio; readonly receiver: BenchReceiver; readonly pool: Pool };
+
+export async function run(report: (line: string) => void): Promise<Outcome> {
+  const receiver = await startReceiverProcess();
+  const optio = await startOptio();
+  const pool = new Pool(receiver.origin, { connections: 1 });
+  try {
+    const bench = { optio, receiver, pool };
+    const lanes = await openLanes(bench);
+    await measure(bench, lanes, WARM_UP_EVENTS);
+    report(`${EVENTS} events, ${PAUSE_MS} ms apart`);
+    const samples = await measure(bench, lanes, EVENTS);
+    return toOutcome(samples);
+  } finally {
+    await pool.close();
+    await optio.stop();
+    await receiver.stop();
+  }
+}
+
+/** One subscription for each of six event types. */
+async function openLanes({ optio, receiver: { origin } }: Bench): Promise<readonly Lane[]> {
+  const lanes: Lane[] = [];
+  for (const { name: eventType, example } of EVENT_TYPES.slice(0, LANES)) {
+    const path = `/${eventType}`;
+    const subscription = await subscribePath(optio.client, { origin, path, eventType, maxConcurrency: 10 });
+    lanes.push({ event: { event: eventType, data: example }, secrets: secretsOf([subscription]) });
+  }
+  return lanes;
+}
+
+async function measure(bench: Bench, lanes: readonly Lane[], count: number): Promise<readonly Sample[]> {
+  const samples: Sample[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const lane = lanes[index % lanes.length];
+    if (lane === undefined) throw new Error('There are lanes.');
+    samples.push(await measureOne(bench, lane));
+  }
+  return samples;
+}
+
+async function measureOne({ optio, receiver, pool }: Bench, { event, secrets }: Lane): Promise<Sample> {
+  await pause();
+  const emitted = receiver.expect({ count: 1, secrets });
+  const calledAt = monotonicMs();
+  const { status, body } = await optio.client.post('/api/events', event);
+  const answeredAt = monotonicMs();
+  verifyWork('the answer to an emit', status, 202);
+  verifyWork('the number of deliveries', Reflect.get(Object(body), 'deliveries'), 1);
+  const delivered = await emitted;
+
+  await pause();
+  const posted = receiver.expect({ count: 1, secrets: {} });
+  const postedAt = monotonicMs();
+  await postOne(pool, JSON.stringify(event));
+  const bare: Report = await posted;
+  return {
+    fromCall: delivered.firstAtMs - calledAt,
+    fromAnswer: delivered.firstAtMs - answeredAt,
+    bare: bare.firstAtMs - postedAt,
+  };
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS / 2));
+}
+
+function toOutcome(samples: readonly Sample[]): Outcome {
+  const row = (label: string, name: keyof Sample) => {
+    const values = samples.map((sample) => sample[name]);
+    return [label, ...[50, 90, 99, 100].map((percent) => round(percentile(values, percent), 2))];
+  };
+  const fromCall = samples.map((sample) => sample.fromCall);
+  const [p50, p99] = [round(percentile(fromCall, 50), 2), round(percentile(fromCall, 99), 2)];
+  return {
+    what:
+      `${EVENTS} events, one at a time, ${PAUSE_MS} ms apart, over ${LANES} subscriptions in turn, so that each lane has come ` +
+      `to rest before its next event; between them one bare POST each. The commit lies between call and answer: the true ` +
+      `latency from the commit is below the first row and above the second. Milliseconds.`,
+    table: {
+      columns: ['', 'p50', 'p90', 'p99', 'max'],
+      rows: [
+        row('from the call of emit', 'fromCall'),
+        row('from its answer', 'fromAnswer'),
+        row('one bare POST', 'bare'),
+      ],
+    },
+    goals: [
+      { goal: `p50 under ${GOAL_P50_MS} ms, emit included: ${p50}`, isMet: p50 < GOAL_P50_MS },
+      { goal: `p99 under ${GOAL_P99_MS} ms, emit included: ${p99}`, isMet: p99 < GOAL_P99_MS },
+    ],
+    measurements: {
+      events: EVENTS,
+      pauseMs: PAUSE_MS,
+      lanes: LANES,
+      fromCall: fromCall.map((ms) => round(ms, 2)),
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/** The product as operators run it: one server process, and an embedded PostgreSQL that is durable, on a disk. */
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client as Database } from 'pg';
+import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres/start.ts';
+import { type Client, connectClient } from '../../test/support/client.ts';
+import { startServer } from '../../test/support/server.ts';
+
+export type Optio = {
+  readonly serverPid: number;
+  readonly postgresPid: number;
+  readonly url: string;
+  readonly client: Client;
+  /** The owner's connection. */
+  readonly database: Database;
+  readonly stop: () => Promise<void>;
+};
+
+/** Starts both on empty folders. Extra settings are for the server. */
+export async function startOptio(environment: Readonly<Record<string, string>> = {}): Promise<Optio> {
+  const directory = await mkdtemp(join(tmpdir(), 'optio-bench-'));
+  // For root, PostgreSQL runs as another user, who has to get through.
+  await chmod(directory, 0o711);
+  const postgres = await startEmbeddedPostgres({
+    directory: join(directory, 'postgres'),
+    log: { info: () => undefined, warn: report, error: report },
+  });
+  const server = await startServer({ DATABASE_URL: postgres.url, ...environment });
+  const database = new Database({ connectionString: postgres.url });
+  await database.connect();
+  return {
+    serverPid: server.pid,
+    postgresPid: Number.parseInt(await readFile(join(directory, 'postgres/data/postmaster.pid'), 'utf8'), 10),
+    url: server.url,
+    client: await connectClient(server),
+    database,
+    stop: async () => {
+      await database.end();
+      const { code } = await server.stop();
+      await postgres.stop();
+      await rm(directory, { recursive: true, force: true });
+      if (code !== 0) throw new Error(`The server ended with ${code}:\n${server.output()}`);
+    },
+  };
+}
+
+function report(fields: object, message: string): void {
+  process.stderr.write(`${message} ${JSON.stringify(fields)}\n`);
+}
