@@ -64,10 +64,12 @@ export async function emitInTransaction(
   const rows = await store(unit, organizationId, events, clock.now());
   const lanes = rows[0]?.lanes ?? [];
   if (lanes.length > 0) unit.afterCommit(() => wakeLanes(organizationId, lanes));
+  // A key that stands twice in this batch: the statement does not see the deliveries that it makes itself.
+  const made = new Map(rows.flatMap((row) => (row.deduplicated ? [] : [[row.event_id, row.delivery_count]])));
   return rows.map((row) => ({
     id: row.event_id,
     type: events[row.ordinal - 1]?.type ?? '',
-    deliveryCount: row.delivery_count,
+    deliveryCount: made.get(row.event_id) ?? row.delivery_count,
     deduplicated: row.deduplicated,
   }));
 }
