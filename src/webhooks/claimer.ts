@@ -14,11 +14,11 @@ import type { Lanes, PumpOptions } from './pump-options.ts';
 // Claimed and not yet sent, all lanes together: a bound on memory.
 const MAX_READY = 1_000;
 
-/** Makes the function that claims once. */
-export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise<void> {
+/** Makes the function that claims once, and answers whether it asked for anything. */
+export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise<boolean> {
   return async () => {
     const asked = claimRequests(lanes.values());
-    if (asked.length === 0) return;
+    if (asked.length === 0) return false;
     const askedLanes = asked.flatMap(({ subscriptionId }) => lanes.get(subscriptionId) ?? []);
     const inFlight = askedLanes.flatMap((lane) => [...lane.unsettled]);
     // Whoever makes a lane hungry while the query runs is heard: it stays hungry.
@@ -29,6 +29,7 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
       const limits = new Map(asked.map(({ subscriptionId, limit }) => [subscriptionId, limit]));
       for (const claim of claims)
         receive(lanes.get(claim.subscriptionId), claim, limits.get(claim.subscriptionId));
+      return true;
     } catch (error) {
       for (const lane of askedLanes) lane.hungry = true;
       throw error;
@@ -36,20 +37,19 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
   };
 }
 
-/** What the lanes ask for, as much as there is room for. */
+/** What the lanes ask for; when there is not room for all of it, each gets an equal share of the room. */
 function claimRequests(lanes: Iterable<Lane>): readonly ClaimRequest[] {
   const now = performance.now();
   const all = [...lanes];
-  let room = MAX_READY - all.reduce((sum, lane) => sum + lane.ready.length, 0);
-  const requests: ClaimRequest[] = [];
-  for (const lane of all) {
-    const limit = Math.min(claimSize(lane, now), room);
-    if (limit <= 0) continue;
-    room -= limit;
-    const { organizationId, subscriptionId } = lane.lease;
-    requests.push({ organizationId, subscriptionId, limit });
-  }
-  return requests;
+  const room = MAX_READY - all.reduce((sum, lane) => sum + lane.ready.length, 0);
+  const wanting = all.filter((lane) => claimSize(lane, now) > 0);
+  const share = Math.max(1, Math.floor(room / wanting.length));
+  // Not even one for each: whoever is left out stays hungry, and those that get something move on meanwhile.
+  return wanting.slice(0, Math.max(0, room)).map((lane) => ({
+    organizationId: lane.lease.organizationId,
+    subscriptionId: lane.lease.subscriptionId,
+    limit: Math.min(claimSize(lane, now), share),
+  }));
 }
 
 function receive(lane: Lane | undefined, { deliveries }: Claim, limit: number | undefined): void {

@@ -22,16 +22,26 @@ export type Lane = {
   readonly unsettled: Set<string>;
   /** A claim may find more. */
   hungry: boolean;
+  pace: Pace;
   /** Milliseconds of the monotonic clock. */
   readonly openedAt: number;
   renewedAt: number;
   quietSince: number;
 };
 
+/**
+ * How the receiver answered lately; `new`: not yet. Each pace has its share of the process, so that however many
+ * targets are dead, the others go on; and only a fast lane claims ahead.
+ */
+export type Pace = 'new' | 'fast' | 'slow';
+
 /** A bucket that fills with `perSecond` tokens a second and holds one second's worth. */
 export type RateLimit = { readonly perSecond: number; tokens: number; filledAt: number };
 
 const MAX_AHEAD = 100;
+const SLOW_MS = 1_000;
+// Enough to learn how it answers.
+const NEW_CONCURRENCY = 2;
 // Less than the heartbeat of the lane's job: whoever was frozen longer may have lost its lane without knowing.
 const TRUSTED_MS = 8_000;
 
@@ -46,12 +56,13 @@ export function openLane(lease: LaneLease, now: number): Lane {
     lease,
     target: undefined,
     version: 0,
-    maxConcurrency: 1,
+    maxConcurrency: 10,
     rate: undefined,
     ready: [],
     sending: 0,
     unsettled: new Set(),
     hungry: true,
+    pace: 'new',
     openedAt: now,
     renewedAt: now,
     quietSince: now,
@@ -61,17 +72,24 @@ export function openLane(lease: LaneLease, now: number): Lane {
 /** How many deliveries the lane wants to claim now; 0 while enough of them are ready or nothing more is expected. */
 export function claimSize(lane: Lane, now: number): number {
   if (!lane.hungry || !isTrusted(lane, now) || isTurnOver(lane, now)) return 0;
+  if (lane.pace !== 'fast') return Math.max(0, lane.maxConcurrency - lane.sending - lane.ready.length);
   const ahead = Math.min(MAX_AHEAD, Math.max(20, lane.maxConcurrency * 4), lane.rate?.perSecond ?? MAX_AHEAD);
   return lane.ready.length > ahead / 2 ? 0 : ahead - lane.ready.length;
 }
 
 /** Takes the next delivery that may be sent now: within the lane's concurrency, rate, and lease. */
 export function takeNext(lane: Lane, now: number): ClaimedDelivery | undefined {
-  if (lane.target === undefined || lane.sending >= lane.maxConcurrency || lane.ready.length === 0)
+  if (lane.target === undefined || lane.sending >= concurrency(lane) || lane.ready.length === 0)
     return undefined;
   if (!isTrusted(lane, now) || !takeToken(lane.rate, now)) return undefined;
   lane.sending += 1;
   return lane.ready.shift();
+}
+
+/** Notes that an attempt has ended, after `totalMs`. */
+export function noteEnded(lane: Lane, totalMs: number): void {
+  lane.sending -= 1;
+  lane.pace = totalMs > SLOW_MS ? 'slow' : 'fast';
 }
 
 /** Puts what was claimed into the lane. */
@@ -106,6 +124,10 @@ export function isFinished(lane: Lane, now: number): boolean {
 /** A new bucket, full; undefined for no limit. */
 export function rateLimit(perSecond: number | null, now: number): RateLimit | undefined {
   return perSecond === null ? undefined : { perSecond, tokens: perSecond, filledAt: now };
+}
+
+function concurrency({ pace, maxConcurrency }: Lane): number {
+  return pace === 'new' ? Math.min(NEW_CONCURRENCY, maxConcurrency) : maxConcurrency;
 }
 
 function isTurnOver(lane: Lane, now: number): boolean {

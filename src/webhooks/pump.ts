@@ -70,8 +70,8 @@ export function startPump(options: PumpOptions): Pump {
 
   const claiming = repeat(
     async () => {
-      await claim();
-      sender.send();
+      // Nothing claimed, nothing new to send: or a lane that cannot claim would turn this in circles.
+      if (await claim()) sender.send();
     },
     { intervalMs: 250, onError },
   );

@@ -8,6 +8,7 @@ import {
   isIdle,
   isTrusted,
   type Lane,
+  noteEnded,
   openLane,
   rateLimit,
   takeNext,
@@ -32,7 +33,7 @@ function deliveries(count: number): readonly ClaimedDelivery[] {
 
 /** A lane that may send, taken at 0 ms. */
 function laneWith(settings: Partial<Lane>, count = 0): Lane {
-  const lane = { ...openLane(lease, 0), target, maxConcurrency: 10, ...settings };
+  const lane = { ...openLane(lease, 0), target, maxConcurrency: 10, pace: 'fast' as const, ...settings };
   addClaimed(lane, deliveries(count));
   return lane;
 }
@@ -49,6 +50,23 @@ describe('claimSize', () => {
     expect(claimSize(laneWith({ maxConcurrency: 1 }), 0)).toBe(20);
     expect(claimSize(laneWith({ maxConcurrency: 10 }), 0)).toBe(40);
     expect(claimSize(laneWith({ maxConcurrency: 100 }), 0)).toBe(100);
+  });
+
+  it('claims nothing ahead for a receiver that is slow or has not answered yet', () => {
+    expect(openLane(lease, 0).pace).toBe('new');
+    expect(claimSize(laneWith({ pace: 'new' }), 0)).toBe(10);
+    expect(claimSize(laneWith({ pace: 'slow', sending: 7 }, 2), 0)).toBe(1);
+    const lane = laneWith({ pace: 'new', sending: 1 });
+    noteEnded(lane, 1_000);
+    expect(lane).toMatchObject({ pace: 'fast', sending: 0 });
+    noteEnded(lane, 1_001);
+    expect(lane.pace).toBe('slow');
+  });
+
+  it('sends no more than two at once to a receiver that has not answered yet', () => {
+    expect(takeAll(laneWith({ pace: 'new' }, 10), 0)).toBe(2);
+    expect(takeAll(laneWith({ pace: 'new', maxConcurrency: 1 }, 10), 0)).toBe(1);
+    expect(takeAll(laneWith({ pace: 'slow' }, 20), 0)).toBe(10);
   });
 
   it('asks for no more than one second of the rate limit', () => {

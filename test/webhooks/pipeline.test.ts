@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { emitEvents } from '../../src/events/emit.ts';
@@ -211,23 +212,51 @@ describe('delivery', () => {
   });
 
   it('never has more than the subscription allows on the wire at once (webhooks rule 19)', async () => {
-    let open = 0;
+    const open: ServerResponse[] = [];
     let most = 0;
+    // After the first, which shows how it answers, as many are open as may be: fewer would wait for ever.
     receiver.answer = (_request, response) => {
-      most = Math.max(most, ++open);
-      setImmediate(() => {
-        open -= 1;
-        response.end();
-      });
+      most = Math.max(most, open.push(response));
+      if (open.length === 3 || receiver.requests.length === 1)
+        for (const waiting of open.splice(0)) waiting.end();
     };
     await subscribe({ maxConcurrency: 3 });
+    const until = await watch();
     await emitEvents(
       context(),
-      Array.from({ length: 200 }, () => exampleEvent()),
+      Array.from({ length: 61 }, () => exampleEvent()),
     );
-    await receiver.received(200);
-    expect(most).toBeLessThanOrEqual(3);
-    expect(most).toBeGreaterThan(1);
+    for (let settled = 0; settled < 61; settled++) await until('SUCCEEDED');
+    expect(most).toBe(3);
+  });
+});
+
+describe('fairness', () => {
+  it('delivers to one target while sixty others do not answer at all (webhooks rule 18)', async () => {
+    const open: ServerResponse[] = [];
+    const silent = await startReceiver();
+    silent.answer = (_request, response) => void open.push(response);
+    const others = Array.from({ length: 60 }, async () =>
+      subscribe({ targetUrl: silent.url, eventTypes: ['badge.earned'] }),
+    );
+    await Promise.all(others);
+    await emitEvents(
+      context(),
+      Array.from({ length: 20 }, () => exampleEvent('badge.earned')),
+    );
+    await silent.received(60);
+    await subscribe();
+    const until = await watch();
+    await emitEvents(
+      context(),
+      Array.from({ length: 100 }, () => exampleEvent()),
+    );
+    for (let settled = 0; settled < 100; settled++) await until('SUCCEEDED');
+    expect(receiver.requests).toHaveLength(100);
+    expect(open.length).toBeGreaterThanOrEqual(60);
+    silent.answer = (_request, response) => void response.writeHead(410).end();
+    for (const response of open) response.writeHead(410).end();
+    await silent.close();
   });
 });
 
