@@ -4,23 +4,11 @@
  * transaction and line; that order never changes behind a reader.
  */
 import type { Pool } from 'pg';
-import type { DeliveryStatus } from '../generated/prisma/client.ts';
+import type { DeliveryUpdate } from './update.ts';
 import type { LogPosition } from './update-cursor.ts';
 
 /** A line of the log, with its place in it. */
-export type LogLine = LogPosition & {
-  readonly organizationId: string;
-  readonly deliveryId: string;
-  readonly version: number;
-  readonly at: Date;
-  readonly subscriptionId: string;
-  readonly eventType: string;
-  readonly status: DeliveryStatus;
-  readonly attemptNumber: number;
-  readonly responseCode: number | null;
-  readonly durationMs: number | null;
-  readonly error: string | null;
-};
+export type LogLine = LogPosition & Omit<DeliveryUpdate, 'cursor'>;
 
 const COLUMNS = `
   organization_id AS "organizationId", transaction_id::text AS transaction, sequence::text AS sequence,
