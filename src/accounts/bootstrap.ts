@@ -5,16 +5,15 @@ import { randomAlphanumeric } from '../lib/crypto.ts';
 import { newId } from '../lib/ids.ts';
 import { inTransaction } from '../platform/database/pool.ts';
 import { setMembership } from './membership.ts';
-import { createOrganization, findFirstOrganization, type Organization } from './organization.ts';
+import { createOrganization, findFirstOrganization } from './organization.ts';
 import { findPasswordHash, setPassword } from './password.ts';
-import { lockBootstrap } from './statements.ts';
+import { lockBootstrap, type Organization, type User } from './statements.ts';
 import {
   createUser,
   findFirstPlatformAdmin,
   findUserByEmail,
   makePlatformAdmin,
   normalizeEmail,
-  type User,
 } from './user.ts';
 
 export type BootstrapOptions = {

@@ -1,8 +1,6 @@
 /** Organizations: the tenants. */
 import type { Queryable } from '../platform/database/pool.ts';
-import { insertOrganization, selectFirstOrganization } from './statements.ts';
-
-export type Organization = { readonly id: string; readonly slug: string; readonly name: string };
+import { insertOrganization, type Organization, selectFirstOrganization } from './statements.ts';
 
 /** The oldest organization, or null while there is none. */
 export async function findFirstOrganization(db: Queryable): Promise<Organization | null> {

@@ -1,7 +1,17 @@
 /** The SQL of accounts. Every statement finds its rows by a primary key or a unique index, or reads the oldest row. */
 import type { QueryConfig } from 'pg';
-import type { Organization } from './organization.ts';
-import type { User } from './user.ts';
+
+export type Organization = { readonly id: string; readonly slug: string; readonly name: string };
+
+export type User = {
+  readonly id: string;
+  /** Lower case. */
+  readonly email: string;
+  readonly name: string;
+  readonly isPlatformAdmin: boolean;
+  /** Null: active. */
+  readonly deactivatedAt: Date | null;
+};
 
 /** A role in an organization, as the column `memberships.role` spells it. */
 export type MemberRole = 'ADMIN' | 'EDUCATOR' | 'STUDENT';

@@ -5,18 +5,9 @@ import {
   insertUser,
   selectFirstPlatformAdmin,
   selectUserByEmail,
+  type User,
   updateUserToPlatformAdmin,
 } from './statements.ts';
-
-export type User = {
-  readonly id: string;
-  /** Lower case. */
-  readonly email: string;
-  readonly name: string;
-  readonly isPlatformAdmin: boolean;
-  /** Null: active. */
-  readonly deactivatedAt: Date | null;
-};
 
 // RFC 5321 4.5.3.1.3 bounds a path at 256 characters with its brackets. What lies between, only a mail can prove.
 const EMAIL = /^[^\s@\p{Cc}]{1,64}@[^\s@\p{Cc}]{1,189}$/u;
