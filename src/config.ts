@@ -10,7 +10,8 @@ export class ConfigError extends Error {
 const text = z.string().min(1);
 const flag = z.enum(['0', '1'], { error: 'expected 0 or 1' }).transform((value) => value === '1');
 const port = z.coerce.number({ error: 'expected a port, 0 to 65535' }).int().min(0).max(65_535);
-const seconds = z.number({ error: 'expected seconds like 60,120,240' }).int().min(1).max(86_400);
+const SECONDS = 'expected seconds like 60,120,240, each from 1 to 86400';
+const seconds = z.number({ error: SECONDS }).int().min(1).max(86_400);
 
 const databaseUrl = text.refine((value) => /^postgres(ql)?:$/.test(parseUrl(value)?.protocol ?? ''), {
   error: 'expected a URL like postgres://user:password@host:5432/database',
@@ -47,7 +48,7 @@ const origins = list.refine((values) => values.every((value) => parseUrl(value)?
 });
 const retrySeconds = list
   .transform((values) => values.map(Number))
-  .pipe(z.array(seconds, { error: 'expected seconds like 60,120,240' }).max(20));
+  .pipe(z.array(seconds, { error: SECONDS }).max(20));
 const email = z.email({ error: 'expected an email address' }).transform((value) => value.toLowerCase());
 const password = z.string().min(12, { error: 'expected at least 12 characters' }).max(1_024);
 const clientId = z
@@ -79,7 +80,7 @@ const ENVIRONMENT = z.object({
     .optional(),
   WEBHOOK_RETRY_SECONDS: retrySeconds.default([60, 120, 240, 480, 960]),
   WEBHOOK_TIMEOUT_MS: z.coerce
-    .number({ error: 'expected milliseconds' })
+    .number({ error: 'expected milliseconds, 100 to 60000' })
     .int()
     .min(100)
     .max(60_000)
