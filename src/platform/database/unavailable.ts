@@ -26,7 +26,11 @@ const PG_MESSAGES =
 /** Whether the error says that the database could not be reached or dropped the connection. */
 export function isDatabaseUnavailable(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > 4) return false;
-  const { code, kind, originalCode, message, cause } = error as Record<string, unknown>; // Any of them may be missing.
+  // Any of them may be missing.
+  const { code, kind, originalCode, message, cause, meta, driverAdapterError } = error as Record<
+    string,
+    unknown
+  >;
   return (
     [code, originalCode].some(
       (value) =>
@@ -35,7 +39,8 @@ export function isDatabaseUnavailable(error: unknown, depth = 0): boolean {
     ) ||
     (typeof kind === 'string' && ADAPTER_KINDS.has(kind)) ||
     (typeof message === 'string' && PG_MESSAGES.test(message)) ||
-    isDatabaseUnavailable(cause, depth + 1)
+    // Prisma keeps what the driver said in `meta.driverAdapterError` where it has no code of its own for it.
+    [cause, meta, driverAdapterError].some((inner) => isDatabaseUnavailable(inner, depth + 1))
   );
 }
 
