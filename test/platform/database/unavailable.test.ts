@@ -14,6 +14,10 @@ describe('isDatabaseUnavailable', () => {
     ['no transaction in time', { code: 'P2028' }],
     ['what the adapter calls unreachable', { kind: 'DatabaseNotReachable' }],
     ['the adapter’s original code', { originalCode: '57P01' }],
+    [
+      'what Prisma keeps of the driver’s error',
+      { code: 'P2039', meta: { driverAdapterError: { cause: { originalCode: '57P01', kind: 'postgres' } } } },
+    ],
     ['a message of pg', new Error('Connection terminated unexpectedly')],
     ['a pool without a free connection', new Error('timeout exceeded when trying to connect')],
     [
@@ -31,6 +35,10 @@ describe('isDatabaseUnavailable', () => {
     ['a statement that was cancelled', { code: '57014' }],
     ['a database that does not exist any more', { code: '57P04' }],
     ['Prisma’s unique constraint', { code: 'P2002' }],
+    [
+      'a constraint, as Prisma keeps it',
+      { code: 'P2039', meta: { driverAdapterError: { cause: { originalCode: '23514', kind: 'postgres' } } } },
+    ],
     ['a number for a code', { code: 8_006 }],
     ['another error', new Error('failed')],
     ['nothing', undefined],
