@@ -17,6 +17,8 @@ export function createPool({ url, maxConnections, onIdleError }: PoolOptions): P
     idleTimeoutMillis: 60_000,
   });
   pool.on('error', onIdleError);
+  // One that breaks while it is in use fails its query, and says so a second time: unheard, that would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
