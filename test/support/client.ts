@@ -1,5 +1,5 @@
 /** An LMS backend as a test plays it: gets a token, calls REST and GraphQL. */
-import { CLIENT, type RunningServer } from './server.ts';
+import { CLIENT, type Credentials, type RunningServer } from './server.ts';
 
 export type Answer = { readonly status: number; readonly headers: Headers; readonly body: unknown };
 
@@ -101,7 +101,7 @@ export function badgeEarned(number = 0) {
   };
 }
 
-async function requestToken(url: string, { id, secret }: { id: string; secret: string }): Promise<string> {
+async function requestToken(url: string, { id, secret }: Credentials): Promise<string> {
   const response = await fetch(`${url}/api/oauth/token`, {
     method: 'POST',
     headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },

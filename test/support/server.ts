@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { scratchFolder } from './scratch-folder.ts';
 
-export const CLIENT = { id: 'flow-client', secret: 'FlowClientSecretOfFortyCharactersInAll00' } as const;
+export type Credentials = { readonly id: string; readonly secret: string };
+
+export const CLIENT: Credentials = { id: 'flow-client', secret: 'FlowClientSecretOfFortyCharactersInAll00' };
 
 export type Environment = Readonly<Record<string, string>>;
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
@@ -16,6 +18,8 @@ export type ServerProcess = {
   readonly pid: number;
   /** What it has printed so far, both streams, without colours. */
   readonly output: () => string;
+  /** Resolves with the first match in the output, or undefined when it ends without one. */
+  readonly said: (pattern: RegExp) => Promise<RegExpExecArray | undefined>;
   /** Resolves when it has ended and its output is complete. */
   readonly exited: Promise<Exit>;
   /** Signals the whole process group and waits for its end. */
@@ -60,7 +64,7 @@ export async function createDataDirectory(): Promise<DataDirectory> {
 }
 
 /** Runs a server with these settings and no others, whatever becomes of it. */
-export function runServer(environment: Environment): ServerProcess & { readonly said: Saying } {
+export function runServer(environment: Environment): ServerProcess {
   const { PATH = '' } = process.env;
   const child = spawn(process.execPath, [MAIN], {
     env: { PATH, ...environment },
@@ -83,10 +87,7 @@ export function runServer(environment: Environment): ServerProcess & { readonly 
   };
 }
 
-/** Resolves with the first match in the output, or undefined when the process ends without one. */
-type Saying = (pattern: RegExp) => Promise<RegExpExecArray | undefined>;
-
-async function readPort(server: ReturnType<typeof runServer>): Promise<string> {
+async function readPort(server: ServerProcess): Promise<string> {
   const port = (await server.said(READY))?.[1];
   if (port === undefined) throw new Error(`The server ended before it was ready:\n${server.output()}`);
   return port;
@@ -101,7 +102,7 @@ function gather(child: ChildProcessByStdio<null, Readable, Readable>, exited: Pr
       for (const listener of listeners) listener();
     });
   }
-  const said: Saying = (pattern) =>
+  const said: ServerProcess['said'] = (pattern) =>
     new Promise((resolve) => {
       const look = (): void => {
         const match = pattern.exec(text);
