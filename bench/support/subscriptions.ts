@@ -1,4 +1,5 @@
 /** Webhook subscriptions and events of a benchmark, made through the product's own doors. */
+import type { Client as Database } from 'pg';
 import { z } from 'zod';
 import type { Client } from '../../test/support/client.ts';
 
@@ -22,18 +23,32 @@ const created = z.object({
   }),
 });
 
-const SET_ACTIVE = `mutation SetActive($input: UpdateWebhookSubscriptionInput!) {
+const PAUSE = `mutation Pause($input: UpdateWebhookSubscriptionInput!) {
   updateWebhookSubscription(input: $input) {
     ... on UpdateWebhookSubscriptionPayload { subscription { status } }
   }
 }`;
-const changed = z.object({
+const paused = z.object({
   data: z.object({
-    updateWebhookSubscription: z.object({
-      subscription: z.object({ status: z.enum(['ACTIVE', 'PAUSED', 'DISABLED']) }),
-    }),
+    updateWebhookSubscription: z.object({ subscription: z.object({ status: z.literal('PAUSED') }) }),
   }),
 });
+
+const DELETE = `mutation Delete($input: DeleteWebhookSubscriptionInput!) {
+  deleteWebhookSubscription(input: $input) { ... on DeleteWebhookSubscriptionPayload { deletedId } }
+}`;
+const deleted = z.object({
+  data: z.object({ deleteWebhookSubscription: z.object({ deletedId: z.string() }) }),
+});
+
+// In one transaction, so that everything is due at the same moment and none of this work is measured.
+const RESUME = `
+  WITH resumed AS (
+    UPDATE webhook_subscriptions SET status = 'ACTIVE', version = version + 1
+    WHERE status = 'PAUSED' AND deleted_at IS NULL
+    RETURNING organization_id, id
+  )
+  SELECT optio.release_deliveries(organization_id, id, now()) FROM resumed`;
 
 /** Subscribes a path of the receiver to an event type, or to all (`*`). */
 export async function subscribePath(client: Client, options: NewSubscription): Promise<BenchSubscription> {
@@ -44,10 +59,21 @@ export async function subscribePath(client: Client, options: NewSubscription): P
   return { id: subscription.id, path, secret };
 }
 
-/** Pauses (deliveries are held) or resumes (they are sent). */
-export async function setActive(client: Client, { id }: BenchSubscription, active: boolean): Promise<void> {
-  const { body } = await client.graphql(SET_ACTIVE, { input: { id, active } });
-  changed.parse(body);
+/** From now on its deliveries are held. */
+export async function pauseSubscription(client: Client, { id }: BenchSubscription): Promise<void> {
+  const { body } = await client.graphql(PAUSE, { input: { id, active: false } });
+  paused.parse(body);
+}
+
+/** Makes what all paused subscriptions hold due, at the same moment. */
+export async function resumeAll(database: Database): Promise<void> {
+  await database.query(RESUME);
+}
+
+/** So that it gets nothing of what follows. */
+export async function deleteSubscription(client: Client, { id }: BenchSubscription): Promise<void> {
+  const { body } = await client.graphql(DELETE, { input: { id } });
+  deleted.parse(body);
 }
 
 /** The secrets by path, as the receiver wants them. */
