@@ -17,7 +17,7 @@ export type User = {
 export type MemberRole = 'ADMIN' | 'EDUCATOR' | 'STUDENT';
 
 // Held to the end of the transaction, so that processes that start together take turns.
-const BOOTSTRAP_LOCK = [7431, 2];
+const BOOTSTRAP_LOCK = [7431, 4];
 
 const USER_COLUMNS =
   'id, email, name, is_platform_admin AS "isPlatformAdmin", deactivated_at AS "deactivatedAt"';

@@ -74,7 +74,10 @@ DECLARE
   v_conflict text;
   v_lanes uuid[];
 BEGIN
-  IF v_tenant IS NOT NULL AND v_tenant::uuid <> p_organization_id THEN
+  -- A tenant's login that is bound to no organization may emit for none; its owner and others that were let in may.
+  IF v_tenant IS NULL AND session_user <> current_user AND EXISTS (
+    SELECT FROM pg_auth_members m WHERE m.roleid = 'optio_tenant'::regrole AND m.member = (SELECT oid FROM pg_roles WHERE rolname = session_user))
+    OR v_tenant::uuid <> p_organization_id THEN
     RAISE EXCEPTION 'An event of another organization cannot be emitted.' USING ERRCODE = '42501';
   END IF;
 

@@ -46,19 +46,24 @@ ALTER TABLE "partitioning" ENABLE ROW LEVEL SECURITY;
 
 -- The tenant: its own organization, and by role where only admins may look.
 GRANT SELECT, UPDATE ON "organizations" TO optio_tenant;
-CREATE POLICY tenant ON "organizations" TO optio_tenant
+CREATE POLICY tenant ON "organizations" FOR SELECT TO optio_tenant
   USING (id = nullif(current_setting('app.organization_id', true), '')::uuid);
+CREATE POLICY tenant_change ON "organizations" FOR UPDATE TO optio_tenant
+  USING (id = nullif(current_setting('app.organization_id', true), '')::uuid AND current_setting('app.role', true) = 'ADMIN');
 
 GRANT SELECT ON "users" TO optio_tenant;
 CREATE POLICY tenant ON "users" FOR SELECT TO optio_tenant
   USING (EXISTS (SELECT FROM memberships m WHERE m.user_id = users.id
     AND m.organization_id = nullif(current_setting('app.organization_id', true), '')::uuid));
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON "memberships" TO optio_tenant;
-CREATE POLICY tenant ON "memberships" TO optio_tenant
-  USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid)
-  WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid
-    AND current_setting('app.role', true) = 'ADMIN');
+-- Members are not added here: that would let an admin take in, and then see, a person of another organization.
+GRANT SELECT, UPDATE, DELETE ON "memberships" TO optio_tenant;
+CREATE POLICY tenant ON "memberships" FOR SELECT TO optio_tenant
+  USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);
+CREATE POLICY tenant_change ON "memberships" FOR UPDATE TO optio_tenant
+  USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid AND current_setting('app.role', true) = 'ADMIN');
+CREATE POLICY tenant_remove ON "memberships" FOR DELETE TO optio_tenant
+  USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid AND current_setting('app.role', true) = 'ADMIN');
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON "oauth_clients", "oauth_client_secrets", "webhook_subscriptions", "webhook_secrets" TO optio_tenant;
 GRANT SELECT, INSERT, UPDATE ON "deliveries" TO optio_tenant;

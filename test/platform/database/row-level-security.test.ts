@@ -213,6 +213,33 @@ describe('what only admins may look at', () => {
   });
 });
 
+describe('what only admins may change', () => {
+  it.each([
+    ['STUDENT', 0],
+    ['EDUCATOR', 0],
+    ['ADMIN', 1],
+  ])('as %s, the organization and its members: %d', async (role, count) => {
+    const who = { organizationId: ours, role };
+    const rename = "UPDATE organizations SET name = 'Other' RETURNING id";
+    expect(await asTenant(who, rename)).toEqual({ code: undefined, count });
+    const promote = `UPDATE memberships SET role = 'ADMIN' RETURNING user_id`;
+    expect(await asTenant(who, promote)).toEqual({ code: undefined, count });
+    expect(await asTenant(who, 'DELETE FROM memberships RETURNING user_id')).toEqual({
+      code: undefined,
+      count,
+    });
+    // Taking somebody in would show an admin a person of another organization.
+    expect(await asTenant(who, 'INSERT INTO memberships DEFAULT VALUES')).toMatchObject({ code: '42501' });
+  });
+
+  it('a tenant without an organization emits for none', async () => {
+    const emit = "SELECT * FROM optio.emit_events($1, '{}', '{}', '{}', '{}', '{}', '{}')";
+    expect(await asTenant(undefined, emit, [ours])).toMatchObject({ code: '42501' });
+    expect(await asTenant(us, emit, [theirs])).toMatchObject({ code: '42501' });
+    expect(await asTenant(us, emit, [ours])).toMatchObject({ code: undefined });
+  });
+});
+
 describe('the narrow roles', () => {
   it.each([
     [
