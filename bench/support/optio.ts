@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client as Database } from 'pg';
-import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres/start.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded-postgres/start.ts';
 import { type Client, connectClient } from '../../test/support/client.ts';
 import { startServer } from '../../test/support/server.ts';
 
@@ -17,16 +17,18 @@ export type Optio = {
   readonly stop: () => Promise<void>;
 };
 
-/** Starts both on empty folders. Extra settings are for the server. */
-export async function startOptio(environment: Readonly<Record<string, string>> = {}): Promise<Optio> {
+export type OptioOptions = {
+  /** Whether PostgreSQL notes when each transaction committed. */
+  readonly notesCommits?: boolean;
+};
+
+/** Starts both on empty folders. */
+export async function startOptio({ notesCommits = false }: OptioOptions = {}): Promise<Optio> {
   const directory = await mkdtemp(join(tmpdir(), 'optio-bench-'));
   // For root, PostgreSQL runs as another user, who has to get through.
   await chmod(directory, 0o711);
-  const postgres = await startEmbeddedPostgres({
-    directory: join(directory, 'postgres'),
-    log: { info: () => undefined, warn: report, error: report },
-  });
-  const server = await startServer({ DATABASE_URL: postgres.url, ...environment });
+  const postgres = await startPostgres(join(directory, 'postgres'), notesCommits);
+  const server = await startServer({ DATABASE_URL: postgres.url });
   const database = new Database({ connectionString: postgres.url });
   await database.connect();
   return {
@@ -43,6 +45,18 @@ export async function startOptio(environment: Readonly<Record<string, string>> =
       if (code !== 0) throw new Error(`The server ended with ${code}:\n${server.output()}`);
     },
   };
+}
+
+async function startPostgres(directory: string, notesCommits: boolean): Promise<EmbeddedPostgres> {
+  const options = { directory, log: { info: () => undefined, warn: report, error: report } };
+  const postgres = await startEmbeddedPostgres(options);
+  if (!notesCommits) return postgres;
+  const database = new Database({ connectionString: postgres.url });
+  await database.connect();
+  await database.query('ALTER SYSTEM SET track_commit_timestamp = on');
+  await database.end();
+  await postgres.stop();
+  return startEmbeddedPostgres(options);
 }
 
 function report(fields: object, message: string): void {

@@ -18,6 +18,8 @@ export const report = z.object({
   bytes: z.int(),
   firstAtMs: z.number(),
   lastAtMs: z.number(),
+  /** The first one by the wall clock, in milliseconds since 1970. */
+  firstAtEpochMs: z.number(),
 });
 export type Report = z.infer<typeof report>;
 

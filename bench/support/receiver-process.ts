@@ -41,7 +41,10 @@ function take(request: IncomingMessage, chunks: readonly Buffer[]): void {
   const { 'x-optio-delivery': delivery } = request.headers;
   const key = String(delivery ?? count.requests);
   count.lastAtMs = monotonicMs();
-  if (count.requests === 0) count.firstAtMs = count.lastAtMs;
+  if (count.requests === 0) {
+    count.firstAtMs = count.lastAtMs;
+    count.firstAtEpochMs = performance.timeOrigin + performance.now();
+  }
   count.requests += 1;
   count.bytes += chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const secret = expected.secrets[request.url ?? ''];
@@ -63,7 +66,16 @@ function verify({ headers }: IncomingMessage, body: Buffer, secret: string): voi
 }
 
 function newCount(): Count {
-  return { requests: 0, distinct: 0, verified: 0, refused: 0, bytes: 0, firstAtMs: 0, lastAtMs: 0 };
+  return {
+    requests: 0,
+    distinct: 0,
+    verified: 0,
+    refused: 0,
+    bytes: 0,
+    firstAtMs: 0,
+    lastAtMs: 0,
+    firstAtEpochMs: 0,
+  };
 }
 
 function tell(message: FromReceiver): void {
