@@ -50,8 +50,8 @@ const LINGER_MS = 500;
 // Well below the time after which pg-boss gives an active job up.
 const MAX_TURN_MS = 600_000;
 
-/** A lane as it is taken: nothing known of it yet. */
-export function openLane(lease: LaneLease, now: number): Lane {
+/** A lane as it is taken: nothing known of it yet, but what this process has not settled since it had the lane before. */
+export function openLane(lease: LaneLease, now: number, unsettled: Set<string> = new Set()): Lane {
   return {
     lease,
     target: undefined,
@@ -60,7 +60,7 @@ export function openLane(lease: LaneLease, now: number): Lane {
     rate: undefined,
     ready: [],
     sending: 0,
-    unsettled: new Set(),
+    unsettled,
     hungry: true,
     pace: 'new',
     openedAt: now,
@@ -86,9 +86,8 @@ export function takeNext(lane: Lane, now: number): ClaimedDelivery | undefined {
   return lane.ready.shift();
 }
 
-/** Notes that an attempt has ended, after `totalMs`. */
+/** Notes that an attempt took `totalMs`. */
 export function noteEnded(lane: Lane, totalMs: number): void {
-  lane.sending -= 1;
   lane.pace = totalMs > SLOW_MS ? 'slow' : 'fast';
 }
 

@@ -3,6 +3,7 @@
  * batches. One per process; any number of processes on one database.
  */
 import { repeat } from '../lib/repeat.ts';
+import type { LaneLease } from '../platform/jobs.ts';
 import { createClaimer } from './claimer.ts';
 import { dropReady, isFinished, isIdle, type Lane, openLane } from './lane.ts';
 import { findDueLanes } from './lane-queue.ts';
@@ -24,6 +25,8 @@ const STOP_CHECK_MS = 10;
 export function startPump(options: PumpOptions): Pump {
   const { pool, jobs, doorbell, settlement, clock, onError } = options;
   const lanes: Lanes = new Map();
+  // What was on the wire when a lane was lost: should it come back, that is not claimed a second time.
+  const left = new Map<string, Set<string>>();
   const sender = createSender(lanes, options, () => claiming.hurry());
   const claim = createClaimer(lanes, options);
 
@@ -31,9 +34,15 @@ export function startPump(options: PumpOptions): Pump {
     for (let room = MAX_LANES - lanes.size; room > 0; room = MAX_LANES - lanes.size) {
       const leases = await jobs.take(Math.min(TAKE_AT_ONCE, room));
       if (leases.length === 0) return;
-      for (const lease of leases) lanes.set(lease.subscriptionId, openLane(lease, performance.now()));
+      for (const lease of leases) open(lease);
       claiming.hurry();
     }
+  };
+
+  const open = (lease: LaneLease): void => {
+    const { subscriptionId } = lease;
+    lanes.set(subscriptionId, openLane(lease, performance.now(), left.get(subscriptionId)));
+    left.delete(subscriptionId);
   };
 
   const giveBack = async (): Promise<void> => {
@@ -57,7 +66,10 @@ export function startPump(options: PumpOptions): Pump {
   /** Somebody else has it: what is on the wire ends, and its late result is found to be none. */
   const loseLane = (lane: Lane): void => {
     dropReady(lane);
-    if (lanes.get(lane.lease.subscriptionId) === lane) lanes.delete(lane.lease.subscriptionId);
+    const { subscriptionId } = lane.lease;
+    if (lanes.get(subscriptionId) !== lane) return;
+    lanes.delete(subscriptionId);
+    if (!isIdle(lane)) left.set(subscriptionId, lane.unsettled);
   };
 
   const scan = async (): Promise<void> => {

@@ -30,6 +30,8 @@ export function createSender(lanes: Lanes, options: PumpOptions, onHungry: () =>
 
   const hasRoom = ({ pace }: Lane): boolean => sending < MAX_SENDING && byPace[pace] < SHARE[pace];
 
+  const maySend = (): boolean => !stopped && settlement.backlog() <= MAX_BACKLOG;
+
   /** One delivery of each lane in turn, each time beginning with another one, so that all get their share. */
   const sendRound = (all: readonly Lane[]): boolean => {
     let progress = false;
@@ -50,20 +52,25 @@ export function createSender(lanes: Lanes, options: PumpOptions, onHungry: () =>
     const { pace } = lane;
     sending += 1;
     byPace[pace] += 1;
-    const settled = await makeAttempt(options, lane.target, delivery);
-    sending -= 1;
-    byPace[pace] -= 1;
-    noteEnded(lane, settled.result.timing.totalMs);
-    send();
-    await settlement.add(settled);
-    lane.unsettled.delete(delivery.id);
-    lane.quietSince = performance.now();
+    try {
+      const settled = await makeAttempt(options, lane.target, delivery).finally(() => {
+        sending -= 1;
+        byPace[pace] -= 1;
+        lane.sending -= 1;
+        send();
+      });
+      noteEnded(lane, settled.result.timing.totalMs);
+      await settlement.add(settled);
+    } finally {
+      lane.unsettled.delete(delivery.id);
+      lane.quietSince = performance.now();
+    }
   };
 
   const run = (): void => {
     scheduled = false;
     const all = [...lanes.values()];
-    while (!stopped && settlement.backlog() <= MAX_BACKLOG && sendRound(all));
+    while (maySend() && sendRound(all));
     const now = performance.now();
     if (!stopped && all.some((lane) => claimSize(lane, now) > 0)) onHungry();
   };

@@ -70,12 +70,15 @@ const DISABLE = `
   )
   SELECT optio.hold_deliveries(organization_id, id) FROM disabled`;
 
-/** Writes a batch in the transaction of `client`. Each delivery stands in it once. Answers the ids that were settled. */
+/** Writes a batch in the transaction of `client`. Of two results of one attempt the first counts. Answers the ids that were settled. */
 export async function settleBatch(
   client: PoolClient,
-  batch: readonly Settled[],
+  results: readonly Settled[],
   now: Date,
 ): Promise<readonly string[]> {
+  const batch = [
+    ...new Map(results.toReversed().map((settled) => [settled.delivery.id, settled])).values(),
+  ].toReversed();
   const column = <T>(pick: (settled: Settled) => T): T[] => batch.map(pick);
   const { rows } = await client.query<{ id: string }>({
     name: 'settle',

@@ -45,9 +45,16 @@ export function createSettlement({ pool, clock, doorbell, onError, pause }: Sett
       } catch (error) {
         onError(error instanceof Error ? error : new Error(String(error)));
         await pause();
+        if (isLasting(error)) return writeApart(batch);
       }
     }
   };
+
+  /** One result that the database will never take must not hold back the others; its delivery is sent again. */
+  const writeApart = async (batch: readonly Settled[]): Promise<void> => {
+    if (batch.length > 1) for (const settled of batch) await write([settled]);
+  };
+
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
       const batch = waiting.splice(0, MAX_BATCH);
@@ -65,4 +72,10 @@ export function createSettlement({ pool, clock, doorbell, onError, pause }: Sett
     drain: () => running ?? Promise.resolve(),
     backlog: () => waiting.length,
   };
+}
+
+/** Whether the data themselves are refused (classes 22 and 23), which no second try can change. */
+function isLasting(error: unknown): boolean {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  return /^2[23]...$/.test(code);
 }

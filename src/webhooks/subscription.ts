@@ -159,7 +159,12 @@ export async function rotateSecret(
   const now = context.clock.now();
   const overlapEndsAt = new Date(now.getTime() + overlapSeconds * 1_000);
   return context.write(async ({ tx }) => {
-    const subscription = await lockSubscription(tx, context.viewer.organizationId, id);
+    const { organizationId } = await lockSubscription(tx, context.viewer.organizationId, id);
+    // A new version is what tells the worker to open the secrets anew.
+    const subscription = await tx.webhookSubscription.update({
+      where: { organizationId_id: { organizationId, id } },
+      data: { version: { increment: 1 }, updatedAt: now },
+    });
     await endSecrets(tx, subscription, now, overlapEndsAt);
     return { subscription, secret: await addSecret(tx, context.keys, subscription), overlapEndsAt };
   });

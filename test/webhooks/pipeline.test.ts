@@ -199,6 +199,21 @@ describe('delivery', () => {
     expect(during?.headers['x-optio-signature']).not.toBe(sign(old, during?.body));
   });
 
+  it('signs with the new secret at once, in a lane that is busy, when there is no overlap', async () => {
+    const { subscription } = await subscribe();
+    const until = await watch();
+    await emit();
+    await until('SUCCEEDED');
+    const { secret } = await rotateSecret(context(), subscription.id, 0);
+    await emit();
+    await until('SUCCEEDED');
+    const [, request] = receiver.requests;
+    const expected = createHmac('sha256', secret)
+      .update(request?.body ?? '')
+      .digest('hex');
+    expect(request?.headers['x-optio-signature']).toBe(`sha256=${expected}`);
+  });
+
   it('cancels what waits when the subscription is deleted; its history stays (webhooks rule 12a)', async () => {
     receiver.answer = (_request, response) => void response.writeHead(500).end();
     const { subscription } = await subscribe();

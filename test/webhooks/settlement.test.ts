@@ -255,6 +255,31 @@ describe('settlement', () => {
     }
   });
 
+  it('writes the others when one result is refused for what it holds', async () => {
+    const [first, second] = await emitAndClaim(2);
+    if (first === undefined || second === undefined) throw new Error('Expected two deliveries.');
+    const errors: Error[] = [];
+    const settlement = createSettlement({
+      pool: world.workerPool,
+      clock: world.clock,
+      doorbell: { ring: () => undefined },
+      onError: (error) => void errors.push(error),
+      pause: () => Promise.resolve(),
+    });
+    const refused = { ...first, id: 'not-a-uuid' };
+    await Promise.all([refused, second].map((delivery) => settlement.add(attemptOf(delivery, SUCCEEDED))));
+    expect(await getDelivery(context(), second.id)).toMatchObject({ status: 'SUCCEEDED' });
+    expect(await getDelivery(context(), first.id)).toMatchObject({ status: 'PENDING' });
+    expect(errors).toHaveLength(2);
+  });
+
+  it('counts the first of two results of one attempt', async () => {
+    const [delivery] = await emitAndClaim(1);
+    if (delivery === undefined) throw new Error('Expected a delivery.');
+    await settle(attemptOf(delivery, SUCCEEDED), attemptOf(delivery, SUCCEEDED));
+    expect(await getDelivery(context(), delivery.id)).toMatchObject({ status: 'SUCCEEDED', attemptCount: 1 });
+  });
+
   it('takes back what it wrote of a batch that fails in the middle', async () => {
     const [first] = await emitAndClaim(2);
     if (first === undefined) throw new Error('Expected a delivery.');
