@@ -43,7 +43,6 @@ async function serve(config: Config, log: Log): Promise<void> {
   const app = await startApp({ config, log, clock: systemClock, prepared, publicUrl });
   serving.app = app;
   app.attach(server);
-  announce({ config, log, publicUrl, first: prepared.first });
   stopOnSignal(log, async () => {
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
@@ -52,6 +51,8 @@ async function serve(config: Config, log: Log): Promise<void> {
     await closed;
     await prepared.stop();
   });
+  // Last: who reads that it is ready may stop it at once.
+  announce({ config, log, publicUrl, first: prepared.first });
 }
 
 function notYet(): Response {
