@@ -6,14 +6,16 @@ import type { Prepared } from './prepare.ts';
 export type Announcement = {
   readonly config: Config;
   readonly log: Log;
+  /** The one it listens on, whatever PORT says. */
+  readonly port: number;
   readonly publicUrl: string;
   readonly first: Prepared['first'];
 };
 
 /** Credentials go to standard output only, never into the log, and only when they were made just now. */
-export function announce({ config, log, publicUrl, first }: Announcement): void {
+export function announce({ config, log, port, publicUrl, first }: Announcement): void {
   for (const warning of first.client.warnings) log.warn({}, warning);
-  log.info({ role: config.role, publicUrl }, 'ready');
+  log.info({ role: config.role, port, publicUrl }, 'ready');
   if (config.role === 'worker') return;
   const lines = [
     `GraphQL       ${publicUrl}/graphql`,

@@ -52,7 +52,7 @@ async function serve(config: Config, log: Log): Promise<void> {
     await prepared.stop();
   });
   // Last: who reads that it is ready may stop it at once.
-  announce({ config, log, publicUrl, first: prepared.first });
+  announce({ config, log, port, publicUrl, first: prepared.first });
 }
 
 function notYet(): Response {

@@ -16,8 +16,19 @@ export type Subscription = { readonly id: string; readonly secret: string; reado
 
 /** Gets a token by client_credentials (RFC 6749 4.4). */
 export async function connectClient({ url }: Pick<RunningServer, 'url'>, client = CLIENT): Promise<Client> {
-  const token = await requestToken(url, client);
+  return connectThroughBalancer([url], client);
+}
+
+/** A client whose requests go to each of the servers in turn, as behind a load balancer. */
+export async function connectThroughBalancer(
+  [first, ...others]: readonly [string, ...string[]],
+  client = CLIENT,
+): Promise<Client> {
+  const token = await requestToken(first, client);
+  const urls = [...others, first];
   const call = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+    const url = urls.shift() ?? first;
+    urls.push(url);
     const response = await fetch(`${url}${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },

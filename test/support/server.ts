@@ -34,7 +34,7 @@ export type RunningServer = ServerProcess & {
 
 const MASTER_KEY = Buffer.alloc(32, 'optio flow key').toString('base64');
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const READY = /\bready role=\w+ publicUrl=http:\/\/localhost:(\d+)/;
+const READY = /\bready role=\w+ port=(\d+)/;
 
 /**
  * Starts a server and waits until it says that it is ready. It listens on a free port; targets on the loopback
