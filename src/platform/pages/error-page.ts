@@ -1,0 +1,44 @@
+/** Errors as pages print them. */
+import { html } from 'hono/html';
+import { AppError } from '../../lib/errors.ts';
+import { statusOf } from '../http/problem.ts';
+import { type Html, pageResponse } from './page.ts';
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'This request does not fit',
+  401: 'Please sign in',
+  403: 'This is not allowed',
+  404: 'There is nothing here',
+  409: 'This is not possible now',
+  413: 'This is too much',
+  429: 'Please wait a moment',
+  503: 'Not available at the moment',
+};
+
+/** The page for whatever was thrown. An unexpected error shows the id of its request and nothing else. */
+export async function errorPage(error: unknown, requestId: string): Promise<Response> {
+  const known = error instanceof AppError ? error : undefined;
+  const status = statusOf(known?.code ?? 'INTERNAL');
+  const title = TITLES[status] ?? 'Something went wrong';
+  const message =
+    known?.message ??
+    'Something failed on our side. Try again; if it stays, tell the people who run this server the number below.';
+  return pageResponse({
+    title,
+    status,
+    headers: retryHeaders(known),
+    body: errorCard(title, message, requestId),
+  });
+}
+
+function errorCard(title: string, message: string, requestId: string): Html {
+  return html`<section class="card">
+<div class="lead"><h1>${title}</h1><p>${message}</p></div>
+<p class="small muted">Request <code>${requestId}</code></p>
+</section>`;
+}
+
+function retryHeaders(error: AppError | undefined): Record<string, string> {
+  if (error?.retryAfterSeconds === undefined) return {};
+  return { 'Retry-After': String(Math.ceil(error.retryAfterSeconds)) };
+}
