@@ -2,6 +2,7 @@
 import { hashPassword } from '../lib/crypto.ts';
 import { validationError } from '../lib/errors.ts';
 import type { Queryable } from '../platform/database/pool.ts';
+import { endSessions } from './session-statements.ts';
 import { selectPasswordHash, upsertPassword } from './statements.ts';
 
 export const MIN_PASSWORD_CHARACTERS = 12;
@@ -14,7 +15,10 @@ export function requireGoodPassword(password: string, email: string): void {
   if (fault !== undefined) throw validationError([{ path: ['password'], message: fault }]);
 }
 
-/** Stores the hash of a password that passes the policy; the one before ends. Errors: `requireGoodPassword`. */
+/**
+ * Stores the hash of a password that passes the policy. The one before ends, and so does every session that was opened
+ * with it. Errors: `requireGoodPassword`.
+ */
 export async function setPassword(
   db: Queryable,
   user: { readonly id: string; readonly email: string },
@@ -22,7 +26,9 @@ export async function setPassword(
   now: Date,
 ): Promise<void> {
   requireGoodPassword(password, user.email);
+  // In this order: a session that is being opened waits for the new hash, or is there to be ended.
   await db.query(upsertPassword(user.id, await hashPassword(password), now));
+  await db.query(endSessions(user.id, null, now));
 }
 
 /** The stored hash (PHC form), or null when the user has no password. */

@@ -18,7 +18,12 @@ export type Viewer = {
   readonly expiresAt: Date;
   /** The jti of the token, to look whether it was revoked; null: a session. */
   readonly tokenId: string | null;
+  /** Left out: a token. */
+  readonly session?: ViewerSession;
 };
+
+/** What a viewer has by being a person who signed in, and no token gives. */
+export type ViewerSession = { readonly id: string; readonly isPlatformAdmin: boolean };
 
 /** What an operation asks of its viewer: one of the roles (a session's or a user token's) and the scope (a token's). */
 export type Requirement = { readonly scope: Scope; readonly roles: readonly Exclude<TenantRole, 'CLIENT'>[] };

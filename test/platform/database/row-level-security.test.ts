@@ -253,6 +253,7 @@ describe('the narrow roles', () => {
         'oauth_client_secrets',
         'oauth_access_tokens',
         'signing_keys',
+        'sessions',
       ],
     ],
     [
@@ -271,7 +272,14 @@ describe('the narrow roles', () => {
     ],
     [
       'optio_tenant',
-      ['user_passwords', 'signing_keys', 'event_idempotency_keys', 'installation', 'partitioning'],
+      [
+        'user_passwords',
+        'sessions',
+        'signing_keys',
+        'event_idempotency_keys',
+        'installation',
+        'partitioning',
+      ],
     ],
   ])('%s cannot read %j', async (role, names) => {
     const url = {
