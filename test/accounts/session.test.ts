@@ -119,18 +119,27 @@ describe('a session', () => {
     expect(await sessions.open(late)).toBeUndefined();
   });
 
-  it('is not left over when it is opened while the password changes', async () => {
+  it('is not opened with the old password while a new one is being stored', async () => {
     const passwordHash = (await findPasswordHash(people.pool, ada.id)) ?? '';
-    const open = () =>
-      sessions.open({ userId: ada.id, passwordHash, hasPassedSecondFactor: false, browser: BROWSER });
-    await Promise.all([
-      open(),
-      setPassword(people.pool, ada, 'another walk in the rain', people.clock.now()),
-      ...Array.from({ length: 8 }, open),
-    ]);
+    const changing = await people.pool.connect();
+    await changing.query('BEGIN');
+    await setPassword(changing, ada, 'another walk in the rain', people.clock.now());
+    const session = { userId: ada.id, passwordHash, hasPassedSecondFactor: false, browser: BROWSER };
+    const opening = sessions.open(session);
+    await Promise.race([opening, isWaitingForALock()]);
+    await changing.query('COMMIT');
+    changing.release();
+    expect(await opening).toBeUndefined();
     expect(await sessions.list(ada.id)).toEqual([]);
   });
 });
+
+/** Resolves once a statement in the database waits for another one's transaction. */
+async function isWaitingForALock(): Promise<void> {
+  const waiting = 'SELECT FROM pg_locks WHERE NOT granted AND database IS NULL AND locktype = $1';
+  const isWaiting = async () => (await people.sql(waiting, ['transactionid'])).length > 0;
+  for (let tries = 0; tries < 2_000 && !(await isWaiting()); tries++);
+}
 
 describe('a new token', () => {
   it('comes with a second factor, and the old one is dead', async () => {
