@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
+    // Its ESM build, which the conditions above choose, names files without their extension; Node alone cannot load it.
+    server: { deps: { inline: [/@opentelemetry/, /pg-boss/] } },
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
