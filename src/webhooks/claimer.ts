@@ -7,7 +7,6 @@ import {
   claimDue,
   loadSubscriptions,
   type SubscriptionRow,
-  settleStragglers,
 } from './lane-sql.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 
@@ -22,7 +21,10 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
     const askedLanes = asked.flatMap(({ subscriptionId }) => lanes.get(subscriptionId) ?? []);
     const inFlight = askedLanes.flatMap((lane) => [...lane.unsettled]);
     // Whoever makes a lane hungry while the query runs is heard: it stays hungry.
-    for (const lane of askedLanes) lane.hungry = false;
+    for (const { subscriptionId, limit } of asked) {
+      const lane = lanes.get(subscriptionId);
+      if (lane !== undefined && limit > 0) lane.hungry = false;
+    }
     try {
       const claims = await claimDue(options.pool, asked, inFlight, options.clock.now());
       await refresh(lanes, changedLanes(lanes, claims), options);
@@ -37,7 +39,11 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
   };
 }
 
-/** What the lanes ask for; when there is not room for all of it, each gets an equal share of the room. */
+/**
+ * What the lanes ask for; when there is not room for all of it, each gets an equal share of the room. Lanes that have
+ * enough ask for nothing (a limit of 0), but hear how their subscription stands: what they hold of one that was paused,
+ * changed or deleted is not sent.
+ */
 function claimRequests(lanes: Iterable<Lane>): readonly ClaimRequest[] {
   const now = performance.now();
   const all = [...lanes];
@@ -45,18 +51,21 @@ function claimRequests(lanes: Iterable<Lane>): readonly ClaimRequest[] {
   const wanting = all.filter((lane) => claimSize(lane, now) > 0);
   const share = Math.max(1, Math.floor(room / wanting.length));
   // Not even one for each: whoever is left out stays hungry, and those that get something move on meanwhile.
-  return wanting.slice(0, Math.max(0, room)).map((lane) => ({
-    organizationId: lane.lease.organizationId,
-    subscriptionId: lane.lease.subscriptionId,
-    limit: Math.min(claimSize(lane, now), share),
-  }));
+  const claiming = new Set(wanting.slice(0, Math.max(0, room)));
+  return all
+    .filter((lane) => claiming.has(lane) || lane.ready.length > 0)
+    .map((lane) => ({
+      organizationId: lane.lease.organizationId,
+      subscriptionId: lane.lease.subscriptionId,
+      limit: claiming.has(lane) ? Math.min(claimSize(lane, now), share) : 0,
+    }));
 }
 
 function receive(lane: Lane | undefined, { deliveries }: Claim, limit: number | undefined): void {
   if (lane?.target === undefined) return;
   addClaimed(lane, deliveries);
   if (deliveries.length > 0) lane.quietSince = performance.now();
-  if (deliveries.length === limit) lane.hungry = true;
+  if (deliveries.length > 0 && deliveries.length === limit) lane.hungry = true;
 }
 
 function changedLanes(lanes: Lanes, claims: readonly Claim[]): readonly Lane[] {
@@ -75,8 +84,6 @@ async function refresh(lanes: Lanes, changed: readonly Lane[], options: PumpOpti
   for (const row of rows) {
     const lane = lanes.get(row.id);
     if (lane !== undefined) applySubscription(lane, row, options);
-    if (row.deleted || row.status !== 'ACTIVE')
-      await settleStragglers(options.pool, row, options.clock.now());
   }
 }
 

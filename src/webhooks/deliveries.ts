@@ -1,10 +1,11 @@
-/** Sending deliveries: outbound HTTP, pump and settlement, put together and taken down in order. */
+/** Sending deliveries: outbound HTTP, pump, mover and settlement, put together and taken down in order. */
 import type { Pool } from 'pg';
 import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
 import type { Doorbell } from '../platform/doorbell.ts';
 import type { LaneJobs } from '../platform/jobs.ts';
 import { createOutbound, type OutboundOptions } from '../platform/outbound/http-client.ts';
+import { startMover } from './mover.ts';
 import { startPump } from './pump.ts';
 import { createSettlement } from './settlement.ts';
 
@@ -41,10 +42,11 @@ export function startDeliveries(options: DeliveriesOptions): Deliveries {
     retrySeconds: settings.retrySeconds,
     random: options.random ?? Math.random,
   });
+  const mover = startMover(options);
   return {
     load: pump.load,
     stop: async () => {
-      await pump.stop();
+      await Promise.all([mover.stop(), pump.stop()]);
       await settlement.drain();
       await outbound.close();
     },

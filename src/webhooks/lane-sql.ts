@@ -46,9 +46,10 @@ export type SubscriptionRow = {
   readonly secrets: readonly { readonly sealed: string; readonly expiresAt: string | null }[];
 };
 
-// One row a lane even when nothing is due, so that a change of its subscription is seen. Each lane costs one descent
-// of deliveries_waiting per partition and reads `limit` rows beyond those in flight. Nothing is written: the lane is
-// this worker's, and settling is fenced by the count of attempts.
+// One row a lane even when nothing is due or asked for, so that a change of its subscription is seen. Each lane costs one
+// descent of deliveries_waiting per partition and reads `limit` rows beyond those in flight; of a subscription that is
+// not active, deliveries_waiting_tests. Nothing is written: the lane is this worker's, and settling is fenced by the
+// count of attempts.
 const CLAIM = `
   SELECT l.subscription_id AS "laneId", s.version, d.organization_id AS "organizationId", d.id,
          d.subscription_id AS "subscriptionId", d.event_id AS "eventId", d.event_type AS "eventType",
@@ -56,11 +57,15 @@ const CLAIM = `
   FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS l (organization_id, subscription_id, row_limit)
   JOIN webhook_subscriptions s ON s.organization_id = l.organization_id AND s.id = l.subscription_id
   LEFT JOIN LATERAL (
-    SELECT * FROM deliveries w
-    WHERE w.subscription_id = l.subscription_id AND w.due_at <= $4 AND w.id <> ALL ($5::uuid[])
-      AND (s.status = 'ACTIVE' OR w.is_test)
-    ORDER BY w.due_at, w.id
-    LIMIT l.row_limit
+    (SELECT * FROM deliveries w
+      WHERE s.status = 'ACTIVE' AND s.deleted_at IS NULL
+        AND w.subscription_id = l.subscription_id AND w.due_at <= $4 AND w.id <> ALL ($5::uuid[])
+      ORDER BY w.due_at, w.id LIMIT l.row_limit)
+    UNION ALL
+    (SELECT * FROM deliveries w
+      WHERE s.status <> 'ACTIVE' AND s.deleted_at IS NULL
+        AND w.is_test AND w.subscription_id = l.subscription_id AND w.due_at <= $4 AND w.id <> ALL ($5::uuid[])
+      ORDER BY w.due_at, w.id LIMIT l.row_limit)
   ) AS d ON true
   LEFT JOIN events e ON e.organization_id = d.organization_id AND e.id = d.event_id
   ORDER BY d.due_at, d.id`;
@@ -116,17 +121,4 @@ export async function loadSubscriptions(
     values: [lanes.map((lane) => lane.organizationId), lanes.map((lane) => lane.subscriptionId)],
   });
   return rows;
-}
-
-/**
- * Holds what still waits although its subscription is not active, and cancels it where the subscription is deleted: it
- * was emitted in a transaction that did not see the change.
- */
-export async function settleStragglers(
-  pool: Pool,
-  { organizationId, id, deleted }: Pick<SubscriptionRow, 'organizationId' | 'id' | 'deleted'>,
-  now: Date,
-): Promise<void> {
-  if (deleted) await pool.query('SELECT optio.cancel_deliveries($1, $2, $3)', [organizationId, id, now]);
-  else await pool.query('SELECT optio.hold_deliveries($1, $2)', [organizationId, id]);
 }

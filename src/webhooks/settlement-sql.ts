@@ -62,13 +62,10 @@ const SETTLE = `
   )
   SELECT id FROM settled`;
 
+// Its deliveries follow piece by piece (mover.ts): however many wait, the others' results are not held up.
 const DISABLE = `
-  WITH disabled AS (
-    UPDATE webhook_subscriptions SET status = 'DISABLED', disabled_reason = $3, disabled_at = $4, version = version + 1, updated_at = $4
-    WHERE organization_id = $1 AND id = $2 AND status <> 'DISABLED' AND deleted_at IS NULL
-    RETURNING organization_id, id
-  )
-  SELECT optio.hold_deliveries(organization_id, id) FROM disabled`;
+  UPDATE webhook_subscriptions SET status = 'DISABLED', disabled_reason = $3, disabled_at = $4, version = version + 1, updated_at = $4
+  WHERE organization_id = $1 AND id = $2 AND status <> 'DISABLED' AND deleted_at IS NULL`;
 
 /** Writes a batch in the transaction of `client`. Of two results of one attempt the first counts. Answers the ids that were settled. */
 export async function settleBatch(
@@ -78,7 +75,7 @@ export async function settleBatch(
 ): Promise<readonly string[]> {
   const batch = [
     ...new Map(results.toReversed().map((settled) => [settled.delivery.id, settled])).values(),
-  ].toReversed();
+  ].toSorted((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1)); // Locks are taken in one order.
   const column = <T>(pick: (settled: Settled) => T): T[] => batch.map(pick);
   const { rows } = await client.query<{ id: string }>({
     name: 'settle',
@@ -104,14 +101,17 @@ export async function settleBatch(
       now,
     ],
   });
-  for (const { delivery, outcome } of batch) {
-    if (outcome.kind !== 'failed' || outcome.disableSubscription === undefined) continue;
-    await client.query(DISABLE, [
-      delivery.organizationId,
-      delivery.subscriptionId,
-      outcome.disableSubscription,
-      now,
-    ]);
-  }
+  for (const { organizationId, subscriptionId, reason } of refusals(batch))
+    await client.query(DISABLE, [organizationId, subscriptionId, reason, now]);
   return rows.map((row) => row.id);
+}
+
+/** The subscriptions that want nothing more, each once, in the order in which their rows are locked. */
+function refusals(batch: readonly Settled[]) {
+  const found = batch.flatMap(({ delivery: { organizationId, subscriptionId }, outcome }) =>
+    outcome.kind === 'failed' && outcome.disableSubscription !== undefined
+      ? [[subscriptionId, { organizationId, subscriptionId, reason: outcome.disableSubscription }] as const]
+      : [],
+  );
+  return [...new Map(found).values()].toSorted((a, b) => (a.subscriptionId < b.subscriptionId ? -1 : 1));
 }

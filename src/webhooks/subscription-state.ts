@@ -1,12 +1,13 @@
-/** Pause and resume: the state of a subscription and of the deliveries that wait for it change together. */
+/** Pause and resume. The state of the subscription is the truth at once; its deliveries follow (mover.ts). */
 import type { WebhookSubscription } from '../generated/prisma/client.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
 import type { WebhookDependencies } from './context.ts';
+import { moveFirstPiece } from './mover.ts';
 
-/** Pauses (deliveries are held) or resumes (held deliveries are due now, and their lane is woken after the commit). */
+/** Pauses (deliveries are held) or resumes (held deliveries are due now). */
 export async function setActive(
   unit: Unit,
-  { clock, wakeLanes }: WebhookDependencies,
+  { clock }: Pick<WebhookDependencies, 'clock'>,
   subscription: WebhookSubscription,
   active: boolean,
 ): Promise<void> {
@@ -16,11 +17,5 @@ export async function setActive(
     where: { organizationId_id: { organizationId, id } },
     data: { status: active ? 'ACTIVE' : 'PAUSED', disabledReason: null, disabledAt: null },
   });
-  if (active) {
-    await unit.tx
-      .$queryRaw`SELECT optio.release_deliveries(${organizationId}::uuid, ${id}::uuid, ${clock.now()}::timestamptz)`;
-    unit.afterCommit(() => wakeLanes(organizationId, [id]));
-  } else {
-    await unit.tx.$queryRaw`SELECT optio.hold_deliveries(${organizationId}::uuid, ${id}::uuid)`;
-  }
+  await moveFirstPiece(unit.tx, { organizationId, subscriptionId: id }, clock.now());
 }

@@ -15,6 +15,7 @@ import {
 } from '../lib/page.ts';
 import type { Tx } from '../platform/database/tenancy.ts';
 import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
+import { moveFirstPiece } from './mover.ts';
 import { addSecret, endSecrets } from './secret.ts';
 import { checkSettings, type SubscriptionSettings } from './subscription-input.ts';
 import { setActive } from './subscription-state.ts';
@@ -113,6 +114,7 @@ export async function updateSubscription(
     const current = await lockSubscription(unit.tx, organizationId, id);
     requireVersion(current, changes.expectedVersion);
     if (changes.active !== undefined) await setActive(unit, context, current, changes.active);
+    unit.afterCommit(() => context.wakeLanes(organizationId, [current.id]));
     return unit.tx.webhookSubscription.update({
       where: { organizationId_id: { organizationId, id } },
       data: {
@@ -129,14 +131,16 @@ export async function deleteSubscription(context: WebhookContext, id: string): P
   authorize(context.viewer, MAY_WRITE);
   const { organizationId } = context.viewer;
   const now = context.clock.now();
-  return context.write(async ({ tx }) => {
+  return context.write(async ({ tx, afterCommit }) => {
     await lockSubscription(tx, organizationId, id);
-    await tx.$queryRaw`SELECT optio.cancel_deliveries(${organizationId}::uuid, ${id}::uuid, ${now}::timestamptz)`;
     await tx.webhookSecret.deleteMany({ where: { organizationId, subscriptionId: id } });
-    return tx.webhookSubscription.update({
+    const deleted = await tx.webhookSubscription.update({
       where: { organizationId_id: { organizationId, id } },
       data: { deletedAt: now, sealedHeaders: null, version: { increment: 1 } },
     });
+    await moveFirstPiece(tx, { organizationId, subscriptionId: id }, now);
+    afterCommit(() => context.wakeLanes(organizationId, [id]));
+    return deleted;
   });
 }
 
@@ -158,8 +162,9 @@ export async function rotateSecret(
   }
   const now = context.clock.now();
   const overlapEndsAt = new Date(now.getTime() + overlapSeconds * 1_000);
-  return context.write(async ({ tx }) => {
+  return context.write(async ({ tx, afterCommit }) => {
     const { organizationId } = await lockSubscription(tx, context.viewer.organizationId, id);
+    afterCommit(() => context.wakeLanes(organizationId, [id]));
     // A new version is what tells the worker to open the secrets anew.
     const subscription = await tx.webhookSubscription.update({
       where: { organizationId_id: { organizationId, id } },
@@ -186,10 +191,13 @@ export async function findSubscription(
   return subscription;
 }
 
-/** The same, with its row locked until the transaction ends, so that two changes follow one another. */
+/**
+ * The same, with its row locked until the transaction ends, so that two changes follow one another. NO KEY: whoever
+ * only refers to the subscription (a settlement that begins its health) does not wait for it.
+ */
 async function lockSubscription(tx: Tx, organizationId: string, id: string): Promise<WebhookSubscription> {
   if (isUuid(id)) {
-    await tx.$queryRaw`SELECT FROM webhook_subscriptions WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid FOR UPDATE`;
+    await tx.$queryRaw`SELECT FROM webhook_subscriptions WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid FOR NO KEY UPDATE`;
   }
   return findSubscription(tx, organizationId, id);
 }

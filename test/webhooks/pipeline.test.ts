@@ -182,6 +182,39 @@ describe('delivery', () => {
     ]);
   });
 
+  it('sends nothing more that it had claimed ahead once the subscription is paused', async () => {
+    const open: ServerResponse[] = [];
+    // The first one is answered: what answers fast is claimed ahead.
+    receiver.answer = (_request, response) => {
+      if (receiver.requests.length === 1) response.end();
+      else open.push(response);
+    };
+    const { subscription } = await subscribe({ maxConcurrency: 1 });
+    const other = await subscribe({ eventTypes: ['badge.earned'] });
+    const until = await watch();
+    await emitEvents(
+      context(),
+      Array.from({ length: 40 }, () => exampleEvent()),
+    );
+    await receiver.received(2);
+    await updateSubscription(context(), subscription.id, { active: false });
+    // Claimed after the pause: by then the worker has heard of it.
+    await emitEvents(context(), [exampleEvent('badge.earned')]);
+    await receiver.received(3);
+    for (const response of open.splice(0)) response.end();
+    for (let settled = 0; settled < 3; settled++) await until('SUCCEEDED');
+    await sendTestEvent(context(), { subscriptionId: other.subscription.id });
+    await receiver.received(4);
+    for (const response of open.splice(0)) response.end();
+    await until('SUCCEEDED');
+    expect(receiver.requests.map((request) => request.headers['x-optio-event'])).toEqual([
+      'task.completed',
+      'task.completed',
+      'badge.earned',
+      'webhook.test',
+    ]);
+  });
+
   it('signs with both secrets during the overlap of a rotation, and with the new one after it (webhooks rule 24)', async () => {
     const { subscription, secret: old } = await subscribe();
     const { secret } = await rotateSecret(context(), subscription.id, 3_600);

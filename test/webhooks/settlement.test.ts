@@ -4,6 +4,7 @@ import { inTransaction } from '../../src/platform/database/pool.ts';
 import type { Settled } from '../../src/webhooks/attempt.ts';
 import { cancelDelivery, getDelivery, listAttempts, retryDelivery } from '../../src/webhooks/delivery.ts';
 import { type ClaimedDelivery, claimDue } from '../../src/webhooks/lane-sql.ts';
+import { moveMisplaced } from '../../src/webhooks/mover.ts';
 import type { Outcome } from '../../src/webhooks/outcome.ts';
 import { createSettlement } from '../../src/webhooks/settlement.ts';
 import { settleBatch } from '../../src/webhooks/settlement-sql.ts';
@@ -212,7 +213,7 @@ describe('what happened to a delivery while its attempt was under way (webhooks 
     expect(await claim()).toEqual([]);
   });
 
-  it('a refusal for good disables the subscription once and holds what waits (webhooks rule 8)', async () => {
+  it('a refusal for good disables the subscription once; what waits is not claimed any more, and held (webhooks rule 8)', async () => {
     const [first, second, third] = await emitAndClaim(3);
     if (first === undefined || second === undefined || third === undefined)
       throw new Error('Expected three.');
@@ -223,6 +224,8 @@ describe('what happened to a delivery while its attempt was under way (webhooks 
       disabledReason: 'It answered 410 Gone.',
       version: 2,
     });
+    expect(await claim()).toEqual([]);
+    await moveMisplaced({ ...world, pool: world.workerPool, onError: (error) => expect.fail(error.message) });
     expect(await getDelivery(context(), third.id)).toMatchObject({ status: 'HELD' });
   });
 });
