@@ -16,6 +16,8 @@ export type Tenancy = {
   readonly read: <T>(identity: TenantIdentity, work: (tx: Tx) => Promise<T>) => Promise<T>;
   /** Runs `work` in a transaction on behalf of `identity`; a throw rolls everything back. */
   readonly write: <T>(identity: TenantIdentity, work: (unit: Unit) => Promise<T>) => Promise<T>;
+  /** How many connections there are, how many of them are idle, and how many requests wait for one. */
+  readonly connections: Readonly<Pick<TenantPool, 'totalCount' | 'idleCount' | 'waitingCount'>>;
   readonly close: () => Promise<void>;
 };
 
@@ -58,6 +60,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       for (const act of acts) act();
       return result;
     },
+    connections: pool,
     close: async () => {
       await prisma.$disconnect();
       await pool.end();
