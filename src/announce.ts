@@ -19,7 +19,7 @@ export function announce({ config, log, port, publicUrl, first }: Announcement):
   if (config.role === 'worker') return;
   const lines = [
     `GraphQL       ${publicUrl}/graphql`,
-    `REST          ${publicUrl}/api`,
+    `REST          ${publicUrl}/api, explained and to try out at ${publicUrl}/docs`,
     `OAuth token   ${publicUrl}/api/oauth/token`,
     `Health        ${publicUrl}/readyz`,
     '',

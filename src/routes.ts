@@ -7,6 +7,8 @@ import { createHealthRoutes, type HealthDeps } from './platform/http/health.ts';
 import { createHttpShell } from './platform/http/shell.ts';
 import type { Log } from './platform/log.ts';
 import type { RestDependencies } from './rest/env.ts';
+import { createDocsRoutes } from './rest/docs/routes.ts';
+import { createOpenApiRoutes } from './rest/openapi.ts';
 import { createRestRoutes } from './rest/routes.ts';
 
 export type RoutesOptions = {
@@ -26,6 +28,8 @@ export type RoutesOptions = {
  * | /healthz, /readyz | operations | none |
  * | /api/oauth/*, /.well-known/* | the authorization server | client authentication, where the endpoint asks for it |
  * | /api/me, /api/events, /api/event-types, /api/webhooks/* | REST | bearer token; scope and role in the feature |
+ * | /api/openapi.json | what REST and OAuth are made of, as OpenAPI 3.1 | none |
+ * | /docs | the same as a page, with the files it is made of | none |
  * | /graphql | GraphQL over HTTP, SSE and WebSocket | bearer token; scope and role in the feature |
  *
  * A worker serves health alone.
@@ -36,7 +40,10 @@ export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
   app.route('/', createHealthRoutes(options.health));
   if (role === 'worker') return app;
   app.route('/', options.oauth);
-  app.route('/', createRestRoutes(options.rest));
+  const rest = createRestRoutes(options.rest);
+  app.route('/', rest);
+  app.route('/', createOpenApiRoutes({ rest, publicUrl }));
+  app.route('/', createDocsRoutes());
   app.all('/graphql', (c) => options.graphql(c.req.raw, c.get('requestId')));
   return app;
 }

@@ -14,6 +14,9 @@ const STATUS = {
 
 export type OAuthErrorCode = keyof typeof STATUS;
 
+/** Every code there is. */
+export const OAUTH_ERROR_CODES = Object.keys(STATUS) as readonly OAuthErrorCode[]; // The keys of STATUS.
+
 export type OAuthErrorOptions = {
   /** Where another HTTP status than the code's own says more. */
   readonly status?: 405 | 413;

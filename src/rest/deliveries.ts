@@ -13,7 +13,7 @@ import {
 } from './delivery-schema.ts';
 import type { RestApp } from './env.ts';
 import type { Guard } from './guard.ts';
-import { idParameters, pageRequest, pageSchema, printPage } from './parameters.ts';
+import { EXAMPLE_IDS, idParameters, pageRequest, pageSchema, printPage } from './parameters.ts';
 import { json, needs, refusals } from './responses.ts';
 
 const PATH = '/api/webhooks/deliveries';
@@ -62,7 +62,7 @@ function addGet(app: RestApp, guard: Guard): void {
     description: 'The bodies that were sent are shown to tokens that also hold read:events.',
     security: needs(MAY_READ),
     middleware: guard(MAY_READ),
-    request: { params: idParameters },
+    request: { params: idParameters(EXAMPLE_IDS.delivery) },
     responses: { 200: json('The delivery and its attempts.', deliveryWithAttempts), ...refusals(403, 404) },
   });
   app.openapi(route, async (c) => {
@@ -86,7 +86,7 @@ function addRetry(app: RestApp, guard: Guard): void {
     summary: 'Send a delivery again, now; its retry schedule begins anew',
     security: needs(MAY_WRITE),
     middleware: guard(MAY_WRITE),
-    request: { params: idParameters },
+    request: { params: idParameters(EXAMPLE_IDS.delivery) },
     responses: { 202: json('It is about to be sent.', delivery), ...refusals(403, 404, 409) },
   });
   app.openapi(route, async (c) => {

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Delivery, DeliveryAttempt, DeliveryStatus } from '../generated/prisma/client.ts';
 import { uuidTime } from '../lib/ids.ts';
-import { eventTypeName, id, instant, pageParameters, shownId, shownTime } from './parameters.ts';
+import { EXAMPLE_IDS, eventTypeName, id, instant, pageParameters, shownId, shownTime } from './parameters.ts';
 
 const STATUS_WORDS = {
   PENDING: 'pending',
@@ -30,7 +30,7 @@ const statusWord = z.enum(['pending', 'retrying', 'held', 'succeeded', 'failed',
 export const deliveryQuery = z.strictObject({
   ...pageParameters,
   status: statusWord.transform((word) => STATUSES[word]).optional(),
-  subscription_id: id.optional(),
+  subscription_id: id.optional().openapi({ example: EXAMPLE_IDS.subscription }),
   event_type: eventTypeName.optional(),
   since: instant.optional().openapi({ description: 'Created at this time or later.' }),
   until: instant.optional().openapi({ description: 'Created before this time.' }),

@@ -8,7 +8,12 @@ export const DEFAULT_LIMIT = 20;
 export const MAX_LIMIT = 100;
 
 const LIMIT_MESSAGE = `Expected a whole number from 1 to ${MAX_LIMIT}.`;
-const EXAMPLE_ID = '019ab0c4-7d1e-7c5a-9f00-2b8f6f0d6a11';
+/** The ids of examples. On the page at /docs they stand for what it makes to try things out with. */
+export const EXAMPLE_IDS = {
+  subscription: '019ab0c4-7d1e-7c5a-9f00-2b8f6f0d6a11',
+  delivery: '019ab0c4-7d1f-7b3d-8a52-6c0e4f9d1b22',
+} as const;
+const EXAMPLE_ID = '019ab0c4-7d1e-7000-8000-000000000001';
 
 /** How many items a page has. More than the most is a fault, not silently less. */
 const limit = z
@@ -97,7 +102,10 @@ export const id = z
   .transform((text) => text.slice(0, 200).toLowerCase())
   .openapi({ type: 'string', format: 'uuid', example: EXAMPLE_ID });
 
-export const idParameters = z.object({ id: id.openapi({ param: { name: 'id', in: 'path' } }) });
+/** The parameters of a path that ends with an id. */
+export function idParameters(example: string) {
+  return z.object({ id: id.openapi({ param: { name: 'id', in: 'path' }, example }) });
+}
 
 /** May be left out everywhere: it is the token's. */
 export const organizationId = id

@@ -1,17 +1,15 @@
 /** The parts of route definitions that all routes share: who may call, and how refusals look. */
 import { z } from '@hono/zod-openapi';
 import type { Requirement } from '../accounts/viewer.ts';
-import type { RestApp } from './env.ts';
+import { makeProblem, type ProblemCode } from '../platform/http/problem.ts';
 
 const problem = z
   .object({
-    type: z.string().openapi({ example: 'about:blank' }),
-    title: z.string().openapi({ example: 'Unprocessable Content' }),
-    status: z.int().openapi({ example: 422 }),
-    detail: z
-      .string()
-      .openapi({ example: 'data.user_id: Invalid input: expected string, received undefined' }),
-    code: z.string().openapi({ example: 'VALIDATION', description: 'For programs.' }),
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().openapi({ description: 'For programs.' }),
     request_id: z.string().openapi({ description: 'Also in the header X-Request-Id.' }),
     errors: z
       .array(z.object({ path: z.string(), message: z.string() }))
@@ -21,36 +19,68 @@ const problem = z
   })
   .openapi('Problem', { description: 'RFC 9457 problem details.' });
 
+type Refusal = { readonly code: ProblemCode; readonly when: string; readonly detail: string };
+
 const REFUSALS = {
-  400: 'The request is malformed: its body is no JSON, or its token stands in the query.',
-  401: 'No access token, or one that is not valid; WWW-Authenticate says which.',
-  403: 'The scope or the role is missing; `required_scope` and WWW-Authenticate name the scope.',
-  404: 'There is no such thing in the organization of the token.',
-  409: 'It contradicts what is there.',
-  413: 'The body is larger than 1 MiB.',
-  415: 'The body is not JSON.',
-  422: 'Understood, but it does not fit; `errors` holds the path of each fault.',
-} as const;
+  400: {
+    code: 'BAD_REQUEST',
+    when: 'The request is malformed: its body is no JSON, or its token stands in the query.',
+    detail: 'The body is not well-formed JSON.',
+  },
+  401: {
+    code: 'UNAUTHENTICATED',
+    when: 'No access token, or one that is not valid; WWW-Authenticate says which.',
+    detail: 'The access token is not valid.',
+  },
+  403: {
+    code: 'FORBIDDEN',
+    when: 'The scope or the role is missing; `required_scope` and WWW-Authenticate name the scope.',
+    detail: 'This needs the scope write:webhooks.',
+  },
+  404: {
+    code: 'NOT_FOUND',
+    when: 'There is no such thing in the organization of the token.',
+    detail: 'There is no webhook subscription "019ab0c4-7d1e-7000-8000-000000000001".',
+  },
+  409: {
+    code: 'CONFLICT',
+    when: 'It contradicts what is there.',
+    detail: 'The webhook subscription is paused; resume it, then its deliveries can be sent.',
+  },
+  413: {
+    code: 'PAYLOAD_TOO_LARGE',
+    when: 'The body is larger than 1 MiB.',
+    detail: 'The body of a request holds at most 1024 KiB.',
+  },
+  415: {
+    code: 'UNSUPPORTED_MEDIA_TYPE',
+    when: 'The body is not JSON.',
+    detail: 'Expected a body of the type application/json, and a Content-Type that says so.',
+  },
+  422: {
+    code: 'VALIDATION',
+    when: 'Understood, but it does not fit; `errors` holds the path of each fault.',
+    detail: 'data.user_id: Invalid input: expected string, received undefined',
+  },
+  429: { code: 'RATE_LIMITED', when: 'Too many requests.', detail: 'Too many requests; wait a minute.' },
+  503: {
+    code: 'UNAVAILABLE',
+    when: 'Unavailable for the moment.',
+    detail: 'The database cannot be reached; try again.',
+  },
+} as const satisfies Record<number, Refusal>;
 
 type RefusalStatus = keyof typeof REFUSALS;
-type ProblemResponse = {
-  readonly description: string;
-  readonly content: { readonly 'application/problem+json': { readonly schema: typeof problem } };
-  readonly headers?: Readonly<Record<string, { schema: { type: 'string' }; description: string }>>;
-};
+
+const EVERYWHERE = [400, 401, 429, 503] as const;
+const EXAMPLE_REQUEST = '019ab0c4-7d1e-7000-8000-000000000002';
 
 /**
  * The refusals of a route: those named, and the ones that every route has. To the types they are not there:
  * handlers throw them, and never answer them.
  */
 export function refusals(...statuses: readonly RefusalStatus[]): object {
-  const own = [400, 401, ...statuses] as const;
-  const retryAfter = { 'Retry-After': { schema: { type: 'string' as const }, description: 'Seconds.' } };
-  return {
-    ...Object.fromEntries(own.map((status) => [status, describe(REFUSALS[status])])),
-    429: { ...describe('Too many requests.'), headers: retryAfter },
-    503: { ...describe('Unavailable for the moment.'), headers: retryAfter },
-  };
+  return Object.fromEntries([...EVERYWHERE, ...statuses].map((status) => [status, describeRefusal(status)]));
 }
 
 /** A JSON answer of the route. */
@@ -67,22 +97,22 @@ export function jsonRequest<T extends z.ZodType>(
   return { content, required: options.required } as const;
 }
 
-const SECURITY_SCHEME = 'oauth2';
+/** The security schemes of these routes: an access token, which a client gets by itself or has already. */
+export const SECURITY_SCHEMES = ['oauth2', 'bearer'] as const;
 
 /** The security of a route: the scope that its token needs; none needs a token all the same. */
 export function needs(requirement?: Requirement) {
-  return [{ [SECURITY_SCHEME]: requirement === undefined ? [] : [requirement.scope] }];
+  const scopes = requirement === undefined ? [] : [requirement.scope];
+  return SECURITY_SCHEMES.map((scheme) => ({ [scheme]: scopes }));
 }
 
-/** Names the way to a token in the document. */
-export function registerSecurity(app: RestApp, scopes: Readonly<Record<string, string>>): void {
-  app.openAPIRegistry.registerComponent('securitySchemes', SECURITY_SCHEME, {
-    type: 'oauth2',
-    description: 'An access token of the authorization server, in the header Authorization: Bearer.',
-    flows: { clientCredentials: { tokenUrl: '/api/oauth/token', scopes: { ...scopes } } },
-  });
-}
-
-function describe(description: string): ProblemResponse {
-  return { description, content: { 'application/problem+json': { schema: problem } } };
+function describeRefusal(status: RefusalStatus) {
+  const { code, when, detail } = REFUSALS[status];
+  const example = makeProblem(code, detail, EXAMPLE_REQUEST);
+  const retryAfter = { schema: { type: 'string' as const }, description: 'Seconds.' };
+  return {
+    description: when,
+    content: { 'application/problem+json': { schema: problem, example } },
+    ...(status === 429 || status === 503 ? { headers: { 'Retry-After': retryAfter } } : {}),
+  };
 }

@@ -3,7 +3,6 @@
  * It only translates: parse, call the feature, print. The same definitions give routes, validation and OpenAPI.
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { SCOPES } from '../accounts/scope.ts';
 import { listedOrigins } from '../platform/http/cors.ts';
 import { addDeliveries } from './deliveries.ts';
 import type { RestApp, RestDependencies, RestEnv } from './env.ts';
@@ -12,7 +11,6 @@ import { addEvents } from './events.ts';
 import { refuseFaults } from './faults.ts';
 import { bearerChallenge, createGuard } from './guard.ts';
 import { addMe } from './me.ts';
-import { registerSecurity } from './responses.ts';
 import { addSubscriptions } from './subscriptions.ts';
 import { addTestEvents } from './test-events.ts';
 
@@ -23,7 +21,6 @@ const PATHS = ['/api/me', '/api/events', '/api/event-types', '/api/webhooks/*'];
 export function createRestRoutes(deps: RestDependencies): RestApp {
   const app = new OpenAPIHono<RestEnv>({ defaultHook: refuseFaults });
   for (const path of PATHS) app.use(path, listedOrigins(deps.corsOrigins ?? []), bearerChallenge(deps));
-  registerSecurity(app, Object.fromEntries(SCOPES.map(({ name, description }) => [name, description])));
   const guard = createGuard(deps);
   addMe(app, guard);
   addEvents(app, guard);

@@ -15,7 +15,7 @@ import type { RestApp } from './env.ts';
 import { withPaths } from './faults.ts';
 import type { Guard } from './guard.ts';
 import { jsonBody } from './json-body.ts';
-import { idParameters, pageRequest, pageSchema, printPage } from './parameters.ts';
+import { EXAMPLE_IDS, idParameters, pageRequest, pageSchema, printPage } from './parameters.ts';
 import { json, jsonRequest, needs, refusals } from './responses.ts';
 import {
   newSubscription,
@@ -120,7 +120,7 @@ function addGet(app: RestApp, guard: Guard): void {
     summary: 'Look at a subscription',
     security: needs(MAY_READ),
     middleware: guard(MAY_READ),
-    request: { params: idParameters },
+    request: { params: idParameters(EXAMPLE_IDS.subscription) },
     responses: { 200: json('The subscription.', subscription), ...refusals(403, 404) },
   });
   app.openapi(route, async (c) => {
@@ -139,7 +139,7 @@ function addUpdate(app: RestApp, guard: Guard): void {
     security: needs(MAY_WRITE),
     middleware: [guard(MAY_WRITE), jsonBody],
     request: {
-      params: idParameters,
+      params: idParameters(EXAMPLE_IDS.subscription),
       body: jsonRequest(subscriptionChanges, { required: true, examples: changeExamples }),
     },
     responses: {
@@ -167,7 +167,7 @@ function addDelete(app: RestApp, guard: Guard): void {
     summary: 'Delete a subscription; what waits to be sent is cancelled',
     security: needs(MAY_WRITE),
     middleware: guard(MAY_WRITE),
-    request: { params: idParameters },
+    request: { params: idParameters(EXAMPLE_IDS.subscription) },
     responses: { 204: { description: 'It is deleted.' }, ...refusals(403, 404) },
   });
   app.openapi(route, async (c) => {
@@ -186,7 +186,7 @@ function addRotateSecret(app: RestApp, guard: Guard): void {
     security: needs(MAY_WRITE),
     middleware: [guard(MAY_WRITE), jsonBody],
     request: {
-      params: idParameters,
+      params: idParameters(EXAMPLE_IDS.subscription),
       body: jsonRequest(rotation, {
         required: false,
         examples: { 'one hour': { value: { overlap_seconds: 3_600 } } },

@@ -5,12 +5,12 @@ import { sendTestEvent } from '../webhooks/test-event.ts';
 import type { RestApp } from './env.ts';
 import type { Guard } from './guard.ts';
 import { jsonBody } from './json-body.ts';
-import { id, shownId } from './parameters.ts';
+import { EXAMPLE_IDS, id, shownId } from './parameters.ts';
 import { json, jsonRequest, needs, refusals } from './responses.ts';
 
 const testRequest = z
   .strictObject({
-    subscription_id: id,
+    subscription_id: id.openapi({ example: EXAMPLE_IDS.subscription }),
     event_type: z
       .string()
       .optional()
@@ -19,7 +19,7 @@ const testRequest = z
   .openapi('TestRequest');
 
 const examples = {
-  'webhook.test': { value: { subscription_id: '019ab0c4-7d1e-7c5a-9f00-2b8f6f0d6a11' } },
+  'webhook.test': { value: { subscription_id: EXAMPLE_IDS.subscription } },
 };
 
 /** Adds the route. */

@@ -1,0 +1,93 @@
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser, openPage, type WatchedPage } from '../support/browser.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { CLIENT, type RunningServer, startServer } from '../support/server.ts';
+
+let database: TestDatabase;
+let server: RunningServer;
+let browser: Browser;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  [server, browser] = await Promise.all([startServer({ DATABASE_URL: database.ownerUrl }), launchBrowser()]);
+});
+
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+  await database.drop();
+});
+
+async function openDocs(colorScheme: 'light' | 'dark' = 'light'): Promise<WatchedPage> {
+  const opened = await openPage(browser, { colorScheme });
+  await opened.page.goto(`${server.url}/docs`);
+  await opened.page.locator('.opblock').first().waitFor();
+  return opened;
+}
+
+/** Gets a token by client_credentials, in the page's own dialogue. */
+async function authorize(page: Page): Promise<void> {
+  await page.locator('.btn.authorize').click();
+  const dialogue = page.locator('.auth-container').filter({ hasText: 'clientCredentials' });
+  await dialogue.locator('input[data-name="clientId"]').fill(CLIENT.id);
+  await dialogue.locator('input[data-name="clientSecret"]').fill(CLIENT.secret);
+  await dialogue.locator('button.authorize').click();
+  await dialogue.getByText('Authorized').waitFor();
+  const basic = page.locator('.auth-container').filter({ hasText: 'client_secret_basic' });
+  await basic.locator('input[type="text"]').fill(CLIENT.id);
+  await basic.locator('input[type="password"]').fill(CLIENT.secret);
+  await basic.locator('button.authorize').click();
+  await page.locator('.btn-done').first().click();
+}
+
+/** Executes an operation as the page shows it, nothing filled in; answers its line in words and the status. */
+async function execute(block: Locator): Promise<string> {
+  const path = await block.locator('.opblock-summary-path').first().textContent();
+  const method = await block.locator('.opblock-summary-method').first().textContent();
+  await block.locator('.opblock-summary-control').click();
+  await block.locator('button.execute').click();
+  const status = block.locator('.live-responses-table .response-col_status').nth(1);
+  const answer = /\d+/.exec((await status.textContent()) ?? '')?.[0];
+  await block.locator('.opblock-summary-control').click();
+  return `${method} ${path?.replaceAll('\u200b', '')} ${answer}`;
+}
+
+describe('/docs', () => {
+  it.each([
+    ['light', 'rgb(255, 255, 255)'],
+    ['dark', 'rgb(28, 32, 34)'],
+  ] as const)('opens under its policy, %s, with nothing from elsewhere', async (scheme, background) => {
+    const { page, faults } = await openDocs(scheme);
+    expect(await page.locator('.opblock').count()).toBeGreaterThan(15);
+    expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe(background);
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  it('says where the document is to who has no JavaScript', async () => {
+    const { page } = await openPage(browser, { javaScriptEnabled: false });
+    await page.goto(`${server.url}/docs`);
+    await page.getByRole('link', { name: 'OpenAPI 3.1' }).click();
+    expect(page.url()).toBe(`${server.url}/api/openapi.json`);
+    await page.context().close();
+  });
+
+  it('tries everything out with a token that it got itself, each example as it stands', async () => {
+    const { page, faults } = await openDocs();
+    await authorize(page);
+    const blocks = await page.locator('.opblock').all();
+    const isDelete = await Promise.all(
+      blocks.map((block) => block.evaluate((one) => one.matches('.opblock-delete'))),
+    );
+    const answers: string[] = [];
+    for (const block of blocks.filter((_, index) => isDelete[index] !== true))
+      answers.push(await execute(block));
+    for (const block of blocks.filter((_, index) => isDelete[index] === true))
+      answers.push(await execute(block));
+    expect(answers).toHaveLength(blocks.length);
+    expect(answers.filter((line) => !/ 20[0-9]$/.test(line))).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.context().close();
+  }, 180_000);
+});
