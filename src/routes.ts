@@ -6,8 +6,8 @@ import type { HttpEnv } from './platform/http/env.ts';
 import { createHealthRoutes, type HealthDeps } from './platform/http/health.ts';
 import { createHttpShell } from './platform/http/shell.ts';
 import type { Log } from './platform/log.ts';
-import type { RestDependencies } from './rest/env.ts';
 import { createDocsRoutes } from './rest/docs/routes.ts';
+import type { RestDependencies } from './rest/env.ts';
 import { createOpenApiRoutes } from './rest/openapi.ts';
 import { createRestRoutes } from './rest/routes.ts';
 
