@@ -17,7 +17,8 @@ import { createLaneQueue } from './webhooks/lane-queue.ts';
 import { startUpdates } from './webhooks/updates.ts';
 
 export type App = {
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** `peerAddress`: the other end of the socket. */
+  readonly fetch: (request: Request, peerAddress: string | undefined) => Response | Promise<Response>;
   /** Takes over the WebSocket upgrades of the HTTP server. */
   readonly attach: (server: Server) => void;
   /** Finishes what is in flight, then closes everything the app opened. */
@@ -85,6 +86,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     logError: (fields, message) => log.error(fields, message),
     publicUrl,
     corsOrigins: config.corsOrigins,
+    trustedProxies: config.trustedProxies,
   });
 
   let stopping = false;
@@ -93,6 +95,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     clock,
     publicUrl,
     role: config.role,
+    trustedProxies: config.trustedProxies,
     graphql: graphql.fetch,
     oauth: oauth.routes,
     rest: {
@@ -132,7 +135,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
 
   const sockets: { close: () => Promise<void> }[] = [];
   return {
-    fetch: (request) => routes.fetch(request),
+    fetch: (request, peerAddress) => routes.fetch(request, { peerAddress }),
     attach: (server) => {
       if (config.role !== 'worker') sockets.push(graphql.attachWebSocket(server));
     },

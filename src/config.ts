@@ -1,6 +1,6 @@
 /** The environment, checked as a whole and frozen. The only reader of process.env. */
 import { z } from 'zod';
-import { parseCidrs } from './platform/outbound/address.ts';
+import { parseCidrs } from './platform/ip-range.ts';
 
 /** Every fault of the environment, in one message. */
 export class ConfigError extends Error {
@@ -86,6 +86,7 @@ const ENVIRONMENT = z.object({
     .max(60_000)
     .default(10_000),
   CORS_ORIGINS: origins.default([]),
+  TRUSTED_PROXIES: cidrs.optional(),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], { error: 'expected debug, info, warn or error' })
     .default('info'),
@@ -136,6 +137,8 @@ function freeze(env: Environment) {
     /** Undefined: generated into the data directory. */
     masterKeys: env.MASTER_KEY,
     corsOrigins: env.CORS_ORIGINS,
+    /** The proxies whose X-Forwarded-For counts. */
+    trustedProxies: env.TRUSTED_PROXIES ?? [],
     bootstrap: {
       adminEmail: env.BOOTSTRAP_ADMIN_EMAIL,
       adminPassword: env.BOOTSTRAP_ADMIN_PASSWORD,

@@ -30,9 +30,10 @@ async function main(): Promise<void> {
 /** Listens first, so that a port in use stops the start before anything is touched; answers 503 until it is ready. */
 async function serve(config: Config, log: Log): Promise<void> {
   const serving: { app?: App } = {};
-  const listener = getRequestListener((request) => serving.app?.fetch(request) ?? notYet(), {
-    overrideGlobalObjects: false,
-  });
+  const listener = getRequestListener(
+    (request, { incoming }) => serving.app?.fetch(request, incoming.socket.remoteAddress) ?? notYet(),
+    { overrideGlobalObjects: false },
+  );
   const server = await listen(
     createServer((request, response) => void listener(request, response)),
     config,

@@ -5,6 +5,7 @@ import type { Clock } from './lib/clock.ts';
 import type { HttpEnv } from './platform/http/env.ts';
 import { createHealthRoutes, type HealthDeps } from './platform/http/health.ts';
 import { createHttpShell } from './platform/http/shell.ts';
+import type { Cidr } from './platform/ip-range.ts';
 import type { Log } from './platform/log.ts';
 import { createDocsRoutes } from './rest/docs/routes.ts';
 import type { RestDependencies } from './rest/env.ts';
@@ -16,7 +17,8 @@ export type RoutesOptions = {
   readonly clock: Clock;
   readonly publicUrl: string;
   readonly role: Config['role'];
-  readonly graphql: (request: Request, requestId: string) => Promise<Response>;
+  readonly trustedProxies: readonly Cidr[];
+  readonly graphql: (request: Request, requestId: string, address: string) => Promise<Response>;
   readonly oauth: Hono;
   readonly rest: RestDependencies;
   readonly health: HealthDeps;
@@ -35,8 +37,8 @@ export type RoutesOptions = {
  * A worker serves health alone.
  */
 export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
-  const { log, clock, publicUrl, role } = options;
-  const app = createHttpShell({ log, clock, https: publicUrl.startsWith('https:') });
+  const { log, clock, publicUrl, role, trustedProxies } = options;
+  const app = createHttpShell({ log, clock, https: publicUrl.startsWith('https:'), trustedProxies });
   app.route('/', createHealthRoutes(options.health));
   if (role === 'worker') return app;
   app.route('/', options.oauth);
@@ -44,6 +46,6 @@ export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
   app.route('/', rest);
   app.route('/', createOpenApiRoutes({ rest, publicUrl }));
   app.route('/', createDocsRoutes());
-  app.all('/graphql', (c) => options.graphql(c.req.raw, c.get('requestId')));
+  app.all('/graphql', (c) => options.graphql(c.req.raw, c.get('requestId'), c.get('clientAddress')));
   return app;
 }

@@ -32,6 +32,7 @@ describe('defaults in development', () => {
       logLevel: 'info',
       masterKeys: undefined,
       corsOrigins: [],
+      trustedProxies: [],
       bootstrap: {
         adminEmail: 'admin@optio.example',
         adminPassword: undefined,
@@ -103,6 +104,7 @@ describe('settings that are given', () => {
       WEBHOOK_RETRY_SECONDS: '1, 5,30',
       WEBHOOK_TIMEOUT_MS: '2500',
       CORS_ORIGINS: 'https://admin.school.example, http://localhost:5173',
+      TRUSTED_PROXIES: '10.1.0.0/16, fd00::/8',
       LOG_LEVEL: 'debug',
     });
     expect(config).toMatchObject({
@@ -125,6 +127,7 @@ describe('settings that are given', () => {
         timeoutMs: 2_500,
       },
       corsOrigins: ['https://admin.school.example', 'http://localhost:5173'],
+      trustedProxies: [{ prefixLength: 16 }, { prefixLength: 8 }],
       logLevel: 'debug',
     });
   });
@@ -168,6 +171,8 @@ describe('faults', () => {
     ['WEBHOOK_TIMEOUT_MS', '60001', '100 to 60000'],
     ['CORS_ORIGINS', 'https://admin.school.example/path', 'origins like'],
     ['CORS_ORIGINS', '*', 'origins like'],
+    ['TRUSTED_PROXIES', 'proxy.internal', 'address ranges such as'],
+    ['TRUSTED_PROXIES', '10.0.0.1/8', 'no bits beyond the prefix'],
     ['LOG_LEVEL', 'verbose', 'debug, info, warn or error'],
   ])('%s=%s is refused with its name and what is expected', (name, value, expected) => {
     const message = refusalOf({ [name]: value });

@@ -15,7 +15,15 @@ export type Features = {
   readonly loaders: Loaders;
 };
 
-export type GraphQLContext = {
+/** What is known of a request before anything of it is read. */
+export type RequestFacts = {
+  /** What the log calls it; made when it is needed, if left out. */
+  readonly requestId?: string | undefined;
+  /** Where it comes from. */
+  readonly address: string;
+};
+
+export type GraphQLContext = Pick<RequestFacts, 'address'> & {
   /** Null: the request came without credentials. */
   readonly viewer: Viewer | null;
   /** Named in the log and in the answer when something goes wrong that should not. */
@@ -37,12 +45,13 @@ export type ContextDependencies = {
 export function createContext(
   dependencies: ContextDependencies,
   viewer: Viewer | null,
-  requestId?: string,
+  { requestId, address }: RequestFacts,
 ): GraphQLContext {
   let id = requestId;
   let opened: (Features & { readonly end: () => Promise<void> }) | undefined;
   return {
     viewer,
+    address,
     requestId: () => (id ??= newId()),
     subscribeToUpdates: dependencies.subscribeToUpdates,
     features: () => (opened ??= openFeatures(dependencies, requireViewer(viewer))),

@@ -6,8 +6,15 @@ import type { Server } from 'node:http';
 import { createYoga } from 'graphql-yoga';
 import type { Viewer } from '../accounts/viewer.ts';
 import { newId } from '../lib/ids.ts';
+import { UNKNOWN_ADDRESS } from '../platform/http/client-address.ts';
+import type { Cidr } from '../platform/ip-range.ts';
 import { createBrowserGuard } from './browser-guard.ts';
-import { type ContextDependencies, createContext, type GraphQLContext } from './context.ts';
+import {
+  type ContextDependencies,
+  createContext,
+  type GraphQLContext,
+  type RequestFacts,
+} from './context.ts';
 import { type ErrorTranslation, translateError } from './errors.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits/limits.ts';
 import { useErrorTranslation, useLimits, useOperationEnd } from './plugins.ts';
@@ -25,14 +32,16 @@ export type GraphQLServerOptions = ContextDependencies &
     readonly publicUrl: string;
     /** Other origins whose pages may. */
     readonly corsOrigins: readonly string[];
+    /** The proxies whose X-Forwarded-For counts at an upgrade to a WebSocket; none, if left out. */
+    readonly trustedProxies?: readonly Cidr[];
     readonly limits?: Limits;
     readonly webSocketTimes?: Partial<WebSocketTimes>;
     readonly onUnusedQuery?: 'error' | null;
   };
 
 export type GraphQLServer = {
-  /** Answers a request to /graphql; `requestId` is what the log calls it. */
-  readonly fetch: (request: Request, requestId?: string) => Promise<Response>;
+  /** Answers a request to /graphql; `requestId` is what the log calls it, `address` where it comes from. */
+  readonly fetch: (request: Request, requestId?: string, address?: string) => Promise<Response>;
   /** Takes over the upgrades of the HTTP server; those of other paths than /graphql are refused. */
   readonly attachWebSocket: (httpServer: Server) => WebSockets;
 };
@@ -44,8 +53,8 @@ const MAX_BODY_BYTES = 1024 * 1024;
 export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServer {
   const guard = createBrowserGuard([options.publicUrl, ...options.corsOrigins]);
   // Beside the request, since Yoga copies a context that it is given, which costs more than all else of ours.
-  const requestIds = new WeakMap<Request, string>();
-  const yoga = createYogaServer(options, (request) => requestIds.get(request));
+  const factsOf = new WeakMap<Request, RequestFacts>();
+  const yoga = createYogaServer(options, (request) => factsOf.get(request) ?? NO_FACTS);
   const withCors = (request: Request, response: Response): Response => {
     const origin = request.headers.get('origin');
     if (origin === null) return response;
@@ -53,8 +62,8 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
     return response;
   };
   return {
-    fetch: async (request, requestId) => {
-      if (requestId !== undefined) requestIds.set(request, requestId);
+    fetch: async (request, requestId, address = UNKNOWN_ADDRESS) => {
+      factsOf.set(request, { requestId, address });
       const response = guard.intercept(request) ?? (await yoga.fetch(request));
       return withCors(request, response);
     },
@@ -65,26 +74,26 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
         path: GRAPHQL_PATH,
         isAllowedOrigin: guard.isAllowedOrigin,
         maxMessageBytes: MAX_BODY_BYTES,
-        openOperation: (viewer) => yoga.getEnveloped({ viewer }),
+        trustedProxies: options.trustedProxies ?? [],
+        openOperation: (viewer, address) => yoga.getEnveloped({ viewer, address }),
       }),
   };
 }
 
-/** A WebSocket authenticates before, and leaves the viewer in the context. */
-type InitialContext = { readonly viewer?: Viewer };
+const NO_FACTS: RequestFacts = { address: UNKNOWN_ADDRESS };
 
-function createYogaServer(
-  options: GraphQLServerOptions,
-  findRequestId: (request: Request) => string | undefined,
-) {
+/** A WebSocket authenticates before, and leaves the viewer, and where it is, in the context. */
+type InitialContext = { readonly viewer?: Viewer; readonly address?: string };
+
+function createYogaServer(options: GraphQLServerOptions, factsOf: (request: Request) => RequestFacts) {
   const { authenticate } = options;
   return createYoga<InitialContext, GraphQLContext>({
     schema: createSchema({ onUnusedQuery: options.onUnusedQuery ?? null }),
     graphqlEndpoint: GRAPHQL_PATH,
-    context: async ({ request, viewer }) =>
+    context: async ({ request, viewer, address = UNKNOWN_ADDRESS }) =>
       viewer === undefined
-        ? createContext(options, await authenticate(request.headers), findRequestId(request))
-        : createContext(options, viewer),
+        ? createContext(options, await authenticate(request.headers), factsOf(request))
+        : createContext(options, viewer, { address }),
     plugins: [useLimits(options.limits ?? DEFAULT_LIMITS), useOperationEnd(), useErrorTranslation(options)],
     maskedErrors: { maskError: (error) => translateError(error, newId(), options) },
     maxRequestBodySize: MAX_BODY_BYTES,

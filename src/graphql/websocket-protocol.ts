@@ -22,7 +22,7 @@ import { type ErrorTranslation, publicExtensions, translateError } from './error
 export type ProtocolOptions = ErrorTranslation & {
   readonly authenticate: (headers: Headers) => Promise<Viewer | null>;
   /** The pipeline of an operation on behalf of the viewer. */
-  readonly openOperation: (viewer: Viewer) => Enveloped;
+  readonly openOperation: (viewer: Viewer, address: string) => Enveloped;
 };
 
 export type Enveloped = ReturnType<YogaServerInstance<object, object>['getEnveloped']>;
@@ -31,6 +31,8 @@ export type Enveloped = ReturnType<YogaServerInstance<object, object>['getEnvelo
 export type SocketState = {
   readonly request: IncomingMessage;
   readonly close: (code: number, reason: string) => void;
+  /** Where the client is. */
+  readonly address: string;
   /** What credentials are looked for in. */
   readonly headers: Headers;
 };
@@ -105,7 +107,10 @@ async function prepare(
     return [new GraphQLError(message, { extensions: { code: 'RATE_LIMITED' } })];
   }
   const viewer = requireViewer(await options.authenticate(extra.headers));
-  const { schema, parse, validate, contextFactory, execute, subscribe } = options.openOperation(viewer);
+  const { schema, parse, validate, contextFactory, execute, subscribe } = options.openOperation(
+    viewer,
+    extra.address,
+  );
   const document = parse(query);
   const errors = validate(schema, document);
   if (errors.length > 0) return errors;

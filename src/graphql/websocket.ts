@@ -6,6 +6,8 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CloseCode, handleProtocols, makeServer, type Server as ProtocolServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { findClientAddress } from '../platform/http/client-address.ts';
+import type { Cidr } from '../platform/ip-range.ts';
 import { createProtocol, type ProtocolOptions, type SocketState } from './websocket-protocol.ts';
 
 export type WebSocketTimes = {
@@ -19,6 +21,7 @@ export type WebSocketOptions = ProtocolOptions & {
   readonly path: string;
   readonly isAllowedOrigin: (origin: string) => boolean;
   readonly maxMessageBytes: number;
+  readonly trustedProxies: readonly Cidr[];
   readonly times?: Partial<WebSocketTimes>;
 };
 
@@ -48,7 +51,7 @@ export function attachWebSocket(httpServer: Server, options: WebSocketOptions): 
       return;
     }
     sockets.handleUpgrade(request, socket, head, (opened) =>
-      serve(opened, request, { protocol, keepAliveMs: times.keepAliveMs, logError: options.logError }),
+      serve(opened, request, { ...options, protocol, keepAliveMs: times.keepAliveMs }),
     );
   };
   httpServer.on('upgrade', upgrade);
@@ -72,7 +75,7 @@ function refuseUpgrade(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
-type Serving = Pick<ProtocolOptions, 'logError'> & {
+type Serving = Pick<WebSocketOptions, 'logError' | 'trustedProxies'> & {
   readonly protocol: ProtocolServer<SocketState>;
   readonly keepAliveMs: number;
 };
@@ -81,10 +84,11 @@ type Serving = Pick<ProtocolOptions, 'logError'> & {
 function serve(
   socket: WebSocket,
   request: IncomingMessage,
-  { protocol, keepAliveMs, logError }: Serving,
+  { protocol, keepAliveMs, logError, trustedProxies }: Serving,
 ): void {
   const close = (code: number, reason: string): void => socket.close(code, reason);
-  const state: SocketState = { request, close, headers: new Headers() };
+  const address = addressOf(request, trustedProxies);
+  const state: SocketState = { request, close, address, headers: new Headers() };
   const closed = protocol.opened(
     {
       protocol: socket.protocol,
@@ -112,6 +116,12 @@ function serve(
       logError({ error, requestId: '' }, 'A WebSocket could not be cleaned up.');
     });
   });
+}
+
+function addressOf({ socket, headers }: IncomingMessage, trustedProxies: readonly Cidr[]): string {
+  // Node joins several of them; its types allow for a header that it does not join.
+  const forwardedFor = [headers['x-forwarded-for'] ?? []].flat().join(',');
+  return findClientAddress(trustedProxies, { peerAddress: socket.remoteAddress, forwardedFor });
 }
 
 function send(socket: WebSocket, data: string): Promise<void> {

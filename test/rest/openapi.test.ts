@@ -56,6 +56,7 @@ function mountedRoutes(): readonly string[] {
       clock: systemClock,
       publicUrl: PUBLIC_URL,
       role: 'all',
+      trustedProxies: [],
       graphql: unused,
       oauth: oauth.routes,
       rest: dependencies,

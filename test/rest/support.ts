@@ -1,12 +1,13 @@
 /** A server with the REST door on a real socket, over a real database; only the bearer check is a stand-in. */
 import type { AddressInfo } from 'node:net';
-import { type ServerType, serve } from '@hono/node-server';
+import { type HttpBindings, type ServerType, serve } from '@hono/node-server';
 import type { Viewer } from '../../src/accounts/viewer.ts';
 import { turnableClock } from '../../src/lib/clock.ts';
 import type { MasterKeys } from '../../src/lib/crypto.ts';
 import { AppError } from '../../src/lib/errors.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { createTenancy } from '../../src/platform/database/tenancy.ts';
+import type { ConnectionBindings } from '../../src/platform/http/env.ts';
 import { createHttpShell } from '../../src/platform/http/shell.ts';
 import { createLog } from '../../src/platform/log.ts';
 import type { RestDependencies } from '../../src/rest/env.ts';
@@ -86,11 +87,15 @@ export async function startServer(overrides: Partial<RestDependencies> = {}): Pr
 
 /** Serves on a free port of the loopback interface. */
 export async function listen(
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (request: Request, env: ConnectionBindings) => Response | Promise<Response>,
 ): Promise<{ readonly server: ServerType; readonly origin: string }> {
   return new Promise((resolve) => {
-    const server = serve({ fetch, port: 0, hostname: '127.0.0.1' }, ({ port }: AddressInfo) =>
-      resolve({ server, origin: `http://127.0.0.1:${port}` }),
+    const withPeer = (request: Request, { incoming }: HttpBindings) =>
+      fetch(request, { peerAddress: incoming.socket.remoteAddress });
+    const server = serve(
+      // The server is one of HTTP/1, whose requests these are.
+      { fetch: (request, env) => withPeer(request, env as HttpBindings), port: 0, hostname: '127.0.0.1' },
+      ({ port }: AddressInfo) => resolve({ server, origin: `http://127.0.0.1:${port}` }),
     );
   });
 }

@@ -1,7 +1,8 @@
-/** The HTTP shell around every route: request ids, access log, security headers, body limit, errors as problems. */
+/** The HTTP shell around every route: request ids, client addresses, access log, security headers, body limit, errors as problems. */
 import { Hono } from 'hono';
 import type { Clock } from '../../lib/clock.ts';
 import { AppError } from '../../lib/errors.ts';
+import type { Cidr } from '../ip-range.ts';
 import type { Log } from '../log.ts';
 import { bodyLimit } from './body-limit.ts';
 import type { HttpEnv } from './env.ts';
@@ -15,14 +16,17 @@ export type HttpShellOptions = {
   readonly clock: Clock;
   /** Whether people reach the server by https (PUBLIC_URL says so). */
   readonly https: boolean;
+  /** The proxies whose X-Forwarded-For counts; none, if left out. */
+  readonly trustedProxies?: readonly Cidr[];
   /** 1 MiB, if left out. */
   readonly maxBodyBytes?: number;
 };
 
 /** The app that the doors' routes are mounted on (`shell.route('/', routes)`). */
-export function createHttpShell({ log, clock, https, maxBodyBytes }: HttpShellOptions): Hono<HttpEnv> {
+export function createHttpShell(options: HttpShellOptions): Hono<HttpEnv> {
+  const { log, clock, https, trustedProxies = [], maxBodyBytes } = options;
   const app = new Hono<HttpEnv>();
-  app.use(requestLog({ log, clock }), securityHeaders({ https }), bodyLimit(maxBodyBytes));
+  app.use(requestLog({ log, clock, trustedProxies }), securityHeaders({ https }), bodyLimit(maxBodyBytes));
   app.notFound(notFound(app));
   app.onError((error, c) => {
     const response = problemResponse(error, c.get('requestId'));

@@ -2,11 +2,7 @@
  * Which IP addresses the server may talk to on behalf of a tenant (webhooks rules 27, 28 and 32).
  * Pure; what is not known to be public is closed.
  */
-import { isIP } from 'node:net';
-import ipaddr from 'ipaddr.js';
-
-/** A range of addresses: its first address in network byte order (4 or 16 bytes) and the length of its prefix in bits. */
-export type Cidr = { readonly bytes: readonly number[]; readonly prefixLength: number };
+import { type Cidr, isIn, parseAddress, parseCidrs } from '../ip-range.ts';
 
 export type AddressClass = 'public' | 'allowed' | 'blocked';
 
@@ -43,67 +39,9 @@ export function classifyAddress(address: string, allow: readonly Cidr[]): Addres
   return embeddedIPv4(bytes).some((inner) => isIn(METADATA, inner)) ? 'blocked' : 'allowed';
 }
 
-/**
- * Reads ranges separated by commas or white space, such as `10.0.0.0/8, fd00::/8`; a bare address is a range of one.
- * Throws an error that names every entry that is not a range.
- */
-export function parseCidrs(text: string): readonly Cidr[] {
-  const entries = text.split(/[\s,]+/).filter((entry) => entry !== '');
-  const faults = entries.filter((entry) => parseCidr(entry) === undefined);
-  if (faults.length > 0) {
-    const names = faults.map((fault) => JSON.stringify(fault)).join(', ');
-    throw new Error(
-      `Expected address ranges such as 10.0.0.0/8 or fd00::/8, with no bits beyond the prefix, not ${names}.`,
-    );
-  }
-  return entries.flatMap((entry) => parseCidr(entry) ?? []);
-}
-
-function parseCidr(text: string): Cidr | undefined {
-  const [address = '', length, ...rest] = text.split('/');
-  const bytes = parseAddress(address);
-  if (bytes === undefined || rest.length > 0) return undefined;
-  const bits = bytes.length * 8;
-  const prefixLength = length === undefined ? bits : Number(length);
-  if (length !== undefined && (!/^\d{1,3}$/.test(length) || prefixLength > bits)) return undefined;
-  return hasBitsBeyond(bytes, prefixLength) ? undefined : { bytes, prefixLength };
-}
-
-/** The bytes of an address in its standard form; `isIP` keeps out the octal, hex and short forms that ipaddr.js reads. */
-function parseAddress(text: string): readonly number[] | undefined {
-  if (isIP(text) === 0 || text.includes('%')) return undefined;
-  const parsed = ipaddr.parse(text);
-  // ipaddr.js reads the IPv4-compatible ::a.b.c.d as the IPv4-mapped ::ffff:a.b.c.d; both are closed.
-  return parsed.toByteArray();
-}
-
 function isPublic(bytes: readonly number[]): boolean {
   if (bytes.length === 4) return !isIn(CLOSED_IPV4, bytes);
   return isIn(OPEN_IPV6, bytes) && !isIn(CLOSED_IPV6, bytes);
-}
-
-function isIn(ranges: readonly Cidr[], bytes: readonly number[]): boolean {
-  return ranges.some((range) => contains(range, bytes));
-}
-
-function contains({ bytes: network, prefixLength }: Cidr, bytes: readonly number[]): boolean {
-  return (
-    network.length === bytes.length &&
-    network.every((byte, index) => {
-      const mask = byteMask(prefixLength, index);
-      return (byte & mask) === ((bytes[index] ?? 0) & mask);
-    })
-  );
-}
-
-function hasBitsBeyond(bytes: readonly number[], prefixLength: number): boolean {
-  return bytes.some((byte, index) => (byte & ~byteMask(prefixLength, index)) !== 0);
-}
-
-/** Which bits of the byte at `index` belong to the prefix. */
-function byteMask(prefixLength: number, index: number): number {
-  const bits = Math.min(Math.max(prefixLength - index * 8, 0), 8);
-  return (0xff << (8 - bits)) & 0xff;
 }
 
 /** Every IPv4 address that an IPv6 address may stand for, whatever its prefix: too many here are only too careful. */

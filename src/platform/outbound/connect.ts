@@ -4,7 +4,8 @@
  */
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { type Cidr, classifyAddress } from './address.ts';
+import type { Cidr } from '../ip-range.ts';
+import { classifyAddress } from './address.ts';
 import { dial } from './dial.ts';
 import { blockedAddress, connectFailure, tlsFailure } from './failure.ts';
 import { type Resolve, resolveOpen } from './resolve.ts';

@@ -3,7 +3,7 @@
  * one time limit covers the whole of it, redirects are not followed, bodies are bounded and not decompressed,
  * proxies of the environment are ignored, and whatever happens is a value (webhooks rules 9, 10 and 27 to 35).
  */
-import type { Cidr } from './address.ts';
+import type { Cidr } from '../ip-range.ts';
 import type { AttemptFailure, AttemptResult, HeaderPairs } from './attempt-result.ts';
 import { createConnectionPool, type Transport } from './connection-pool.ts';
 import { createDeadlines } from './deadlines.ts';

@@ -1,7 +1,8 @@
 /** From a host to the addresses that may be dialled: every one that it resolves to is checked (webhooks rules 27 to 29). */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { type Cidr, classifyAddress } from './address.ts';
+import type { Cidr } from '../ip-range.ts';
+import { classifyAddress } from './address.ts';
 import { blockedAddress, dnsFailure } from './failure.ts';
 
 /** Gives all addresses of a name, in order of preference; rejects when there is none. */

@@ -3,7 +3,8 @@
  * Names are checked here, the addresses behind them when a connection is made.
  */
 import { isIP } from 'node:net';
-import { type Cidr, classifyAddress } from './address.ts';
+import type { Cidr } from '../ip-range.ts';
+import { classifyAddress } from './address.ts';
 
 export type TargetPolicy = {
   /** Whether http is good enough; https always is. */

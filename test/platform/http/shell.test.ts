@@ -4,6 +4,7 @@ import { turnableClock } from '../../../src/lib/clock.ts';
 import { AppError, type ErrorCode, validationError } from '../../../src/lib/errors.ts';
 import { createHealthRoutes } from '../../../src/platform/http/health.ts';
 import { createHttpShell } from '../../../src/platform/http/shell.ts';
+import { parseCidrs } from '../../../src/platform/ip-range.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { listen } from '../../rest/support.ts';
 
@@ -14,7 +15,10 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-async function start(routes: Hono, https = false): Promise<Running> {
+async function start(
+  routes: Hono,
+  { https = false, trustedProxies = '' }: { https?: boolean; trustedProxies?: string } = {},
+): Promise<Running> {
   const lines: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
   const clock = turnableClock(new Date('2026-11-23T09:30:00Z'));
@@ -22,6 +26,7 @@ async function start(routes: Hono, https = false): Promise<Running> {
     log: createLog({ level: 'info', pretty: false, destination }),
     clock,
     https,
+    trustedProxies: parseCidrs(trustedProxies),
     maxBodyBytes: 1_024,
   });
   app.use('/slow', async (_, next) => {
@@ -78,6 +83,21 @@ describe('The access log', () => {
     expect(JSON.stringify(lines)).not.toContain('hidden');
   });
 
+  it('holds the address at the other end of the socket, whatever a client claims', async () => {
+    const { origin, lines } = await start(new Hono().get('/', (c) => c.text('ok')));
+    await fetch(origin, { headers: { 'X-Forwarded-For': '192.0.2.7', Forwarded: 'for=192.0.2.7' } });
+    expect(lines).toMatchObject([{ client_address: '127.0.0.1' }]);
+  });
+
+  it('holds the address that a trusted proxy tells', async () => {
+    const { origin, lines } = await start(
+      new Hono().get('/', (c) => c.text('ok')),
+      { trustedProxies: '127.0.0.0/8' },
+    );
+    await fetch(origin, { headers: { 'X-Forwarded-For': '203.0.113.9, 192.0.2.7' } });
+    expect(lines).toMatchObject([{ client_address: '192.0.2.7' }]);
+  });
+
   it('is quiet about probes', async () => {
     const health = createHealthRoutes({
       pingDatabase: async () => undefined,
@@ -125,7 +145,7 @@ describe('Security headers', () => {
 
   it('bind browsers to https only where that is how the server is reached (RFC 6797 7.2)', async () => {
     const routes = new Hono().get('/', (c) => c.text('ok'));
-    const [plain, secure] = [await start(routes), await start(routes, true)];
+    const [plain, secure] = [await start(routes), await start(routes, { https: true })];
     expect((await fetch(plain.origin)).headers.get('strict-transport-security')).toBeNull();
     expect((await fetch(secure.origin)).headers.get('strict-transport-security')).toMatch(/^max-age=\d+/);
   });

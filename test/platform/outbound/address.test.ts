@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classifyAddress, parseCidrs } from '../../../src/platform/outbound/address.ts';
+import { parseCidrs } from '../../../src/platform/ip-range.ts';
+import { classifyAddress } from '../../../src/platform/outbound/address.ts';
 
 const classify = (address: string) => classifyAddress(address, []);
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { parseCidrs } from '../../../src/platform/outbound/address.ts';
+import { parseCidrs } from '../../../src/platform/ip-range.ts';
 import type { Resolve } from '../../../src/platform/outbound/resolve.ts';
 import { BLOCKED_ADDRESS_MESSAGE } from '../../../src/platform/outbound/target-url.ts';
 import { REQUEST, startOutbound, startReceiver } from './receiver.ts';

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { parseCidrs } from '../../../src/platform/outbound/address.ts';
+import { parseCidrs } from '../../../src/platform/ip-range.ts';
 import { listen, REQUEST, readPem, startOutbound, startRawReceiver, startReceiver } from './receiver.ts';
 
 type Connect = { readonly target: string; readonly authorization: string | undefined };

@@ -9,7 +9,7 @@ import {
   type Socket,
 } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { parseCidrs } from '../../../src/platform/outbound/address.ts';
+import { parseCidrs } from '../../../src/platform/ip-range.ts';
 import {
   createOutbound,
   type Outbound,

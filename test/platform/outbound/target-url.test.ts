@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCidrs } from '../../../src/platform/outbound/address.ts';
+import { parseCidrs } from '../../../src/platform/ip-range.ts';
 import { BLOCKED_ADDRESS_MESSAGE, checkTargetUrl } from '../../../src/platform/outbound/target-url.ts';
 
 const STRICT = { allowHttp: false, allow: [] };
