@@ -7,11 +7,11 @@ import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, SignJWT }
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { Viewer } from '../accounts/viewer.ts';
+import { createBoundedMemory } from '../lib/bounded-memory.ts';
 import type { Clock } from '../lib/clock.ts';
 import { sha256 } from '../lib/crypto.ts';
 import { translateDatabaseError } from '../platform/database/unavailable.ts';
 import { BearerError } from './bearer.ts';
-import { createBoundedMemory } from './bounded-memory.ts';
 import type { AuthenticatedClient } from './client.ts';
 import { findHeld } from './held-tokens.ts';
 import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.ts';

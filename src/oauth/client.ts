@@ -1,7 +1,7 @@
 /** OAuth clients (RFC 6749 2) as the token endpoint sees them: who they are, what they may, how they prove it. */
 import type { Pool } from 'pg';
+import { createBoundedMemory } from '../lib/bounded-memory.ts';
 import type { Clock } from '../lib/clock.ts';
-import { createBoundedMemory } from './bounded-memory.ts';
 import { selectClient } from './statements.ts';
 
 export type Client = {

@@ -10,7 +10,7 @@ import {
 } from './lane-sql.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 
-// Claimed and not yet sent, all lanes together: a bound on memory.
+// Claimed and not yet sent, by lanes that answer fast, and by the others: a bound on memory.
 const MAX_READY = 1_000;
 
 /** Makes the function that claims once, and answers whether it asked for anything. */
@@ -40,25 +40,30 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
 }
 
 /**
- * What the lanes ask for; when there is not room for all of it, each gets an equal share of the room. Lanes that have
- * enough ask for nothing (a limit of 0), but hear how their subscription stands: what they hold of one that was paused,
- * changed or deleted is not sent.
+ * What the lanes ask for. Lanes that answer fast share one room and the others another, so that what is claimed for dead
+ * targets cannot fill the memory; where there is not room for all of it, each lane gets an equal share, and one that
+ * holds nothing gets one delivery in any case. Lanes that have enough ask for nothing (a limit of 0), but hear how their
+ * subscription stands: what they hold of one that was paused, changed or deleted is not sent.
  */
 function claimRequests(lanes: Iterable<Lane>): readonly ClaimRequest[] {
   const now = performance.now();
-  const all = [...lanes];
-  const room = MAX_READY - all.reduce((sum, lane) => sum + lane.ready.length, 0);
-  const wanting = all.filter((lane) => claimSize(lane, now) > 0);
-  const share = Math.max(1, Math.floor(room / wanting.length));
-  // Not even one for each: whoever is left out stays hungry, and those that get something move on meanwhile.
-  const claiming = new Set(wanting.slice(0, Math.max(0, room)));
-  return all
-    .filter((lane) => claiming.has(lane) || lane.ready.length > 0)
-    .map((lane) => ({
-      organizationId: lane.lease.organizationId,
-      subscriptionId: lane.lease.subscriptionId,
-      limit: claiming.has(lane) ? Math.min(claimSize(lane, now), share) : 0,
-    }));
+  const [fast, others] = partition([...lanes], ({ pace }) => pace === 'fast');
+  return [...shareRoom(fast, now), ...shareRoom(others, now)];
+}
+
+function shareRoom(lanes: readonly Lane[], now: number): readonly ClaimRequest[] {
+  const room = MAX_READY - lanes.reduce((sum, lane) => sum + lane.ready.length, 0);
+  const wanting = lanes.filter((lane) => claimSize(lane, now) > 0).length;
+  const share = Math.max(0, Math.floor(room / wanting));
+  return lanes.flatMap((lane) => {
+    const limit = Math.min(claimSize(lane, now), Math.max(share, lane.ready.length === 0 ? 1 : 0));
+    const { organizationId, subscriptionId } = lane.lease;
+    return limit > 0 || lane.ready.length > 0 ? [{ organizationId, subscriptionId, limit }] : [];
+  });
+}
+
+function partition<T>(all: readonly T[], fits: (value: T) => boolean): readonly [T[], T[]] {
+  return [all.filter(fits), all.filter((value) => !fits(value))];
 }
 
 function receive(lane: Lane | undefined, { deliveries }: Claim, limit: number | undefined): void {
@@ -93,7 +98,7 @@ function applySubscription(lane: Lane, row: SubscriptionRow, options: PumpOption
   lane.hungry = true;
   lane.version = row.version;
   lane.maxConcurrency = row.maxConcurrency;
-  lane.rate = rateLimit(row.rateLimitPerSecond, performance.now());
+  lane.rate = rateLimit(row.rateLimitPerSecond, performance.now(), lane.rate);
   try {
     lane.target = row.deleted ? undefined : openTarget(row, options.keys, options.retrySeconds);
   } catch (cause) {

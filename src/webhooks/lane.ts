@@ -16,8 +16,8 @@ export type Lane = {
   rate: RateLimit | undefined;
   /** Claimed and not yet sent. */
   ready: ClaimedDelivery[];
-  /** Attempts on the wire. */
-  sending: number;
+  /** Attempts on the wire, by delivery: when each began, first one first. Milliseconds of the monotonic clock. */
+  readonly onWire: Map<string, number>;
   /** Claimed and not yet settled: what a claim must leave out. */
   readonly unsettled: Set<string>;
   /** A claim may find more. */
@@ -25,6 +25,7 @@ export type Lane = {
   pace: Pace;
   /** Milliseconds of the monotonic clock. */
   readonly openedAt: number;
+  turnEndsAt: number;
   renewedAt: number;
   quietSince: number;
 };
@@ -49,9 +50,18 @@ const TRUSTED_MS = 8_000;
 const LINGER_MS = 500;
 // Well below the time after which pg-boss gives an active job up.
 const MAX_TURN_MS = 600_000;
+// While lanes wait for which there is no room.
+const SHORT_TURN_MS = 5_000;
 
-/** A lane as it is taken: nothing known of it yet, but what this process has not settled since it had the lane before. */
-export function openLane(lease: LaneLease, now: number, unsettled: Set<string> = new Set()): Lane {
+/** What a process knows of a lane from the last time it had it. */
+export type LaneMemory = {
+  readonly pace?: Pace | undefined;
+  /** What was on the wire when the lane was lost. */
+  readonly unsettled?: Set<string> | undefined;
+};
+
+/** A lane as it is taken. */
+export function openLane(lease: LaneLease, now: number, { pace = 'new', unsettled }: LaneMemory = {}): Lane {
   return {
     lease,
     target: undefined,
@@ -59,11 +69,12 @@ export function openLane(lease: LaneLease, now: number, unsettled: Set<string> =
     maxConcurrency: 10,
     rate: undefined,
     ready: [],
-    sending: 0,
-    unsettled,
+    onWire: new Map(),
+    unsettled: unsettled ?? new Set(),
     hungry: true,
-    pace: 'new',
+    pace,
     openedAt: now,
+    turnEndsAt: now + MAX_TURN_MS,
     renewedAt: now,
     quietSince: now,
   };
@@ -72,23 +83,31 @@ export function openLane(lease: LaneLease, now: number, unsettled: Set<string> =
 /** How many deliveries the lane wants to claim now; 0 while enough of them are ready or nothing more is expected. */
 export function claimSize(lane: Lane, now: number): number {
   if (!lane.hungry || !isTrusted(lane, now) || isTurnOver(lane, now)) return 0;
-  if (lane.pace !== 'fast') return Math.max(0, lane.maxConcurrency - lane.sending - lane.ready.length);
+  if (lane.pace !== 'fast') return Math.max(0, lane.maxConcurrency - lane.onWire.size - lane.ready.length);
   const ahead = Math.min(MAX_AHEAD, Math.max(20, lane.maxConcurrency * 4), lane.rate?.perSecond ?? MAX_AHEAD);
   return lane.ready.length > ahead / 2 ? 0 : ahead - lane.ready.length;
 }
 
 /** Takes the next delivery that may be sent now: within the lane's concurrency, rate, and lease. */
 export function takeNext(lane: Lane, now: number): ClaimedDelivery | undefined {
-  if (lane.target === undefined || lane.sending >= concurrency(lane) || lane.ready.length === 0)
+  if (lane.target === undefined || lane.onWire.size >= concurrency(lane) || lane.ready.length === 0)
     return undefined;
   if (!isTrusted(lane, now) || !takeToken(lane.rate, now)) return undefined;
-  lane.sending += 1;
-  return lane.ready.shift();
+  const delivery = lane.ready.shift();
+  if (delivery !== undefined) lane.onWire.set(delivery.id, now);
+  return delivery;
 }
 
-/** Notes that an attempt took `totalMs`. */
-export function noteEnded(lane: Lane, totalMs: number): void {
+/** Notes that the attempt of a delivery ended after `totalMs`. */
+export function noteEnded(lane: Lane, deliveryId: string, totalMs: number): void {
+  lane.onWire.delete(deliveryId);
   lane.pace = totalMs > SLOW_MS ? 'slow' : 'fast';
+}
+
+/** Notes what shows before an attempt ends: one that has taken long by now is slow, however it will end. */
+export function noteTime(lane: Lane, now: number): void {
+  const [oldest] = lane.onWire.values();
+  if (oldest !== undefined && now - oldest > SLOW_MS) lane.pace = 'slow';
 }
 
 /** Puts what was claimed into the lane. */
@@ -113,31 +132,55 @@ export function isTrusted(lane: Lane, now: number): boolean {
   return now - lane.renewedAt < TRUSTED_MS;
 }
 
-/** Whether the lane is to be given back: dry for a while, or its turn is over, or it may no longer be ours. */
-export function isFinished(lane: Lane, now: number): boolean {
-  if (!isIdle(lane)) return false;
-  const isDry = !lane.hungry && now - lane.quietSince > LINGER_MS;
+/**
+ * Whether the lane is to be given back: dry for a while, or its turn is over, or it may no longer be ours. Not before its
+ * bucket is full again, which takes a second at most: so whoever opens it next may begin with a full one.
+ * `crowded`: other lanes wait for room, so that a dry one is not kept.
+ */
+export function isFinished(lane: Lane, now: number, crowded = false): boolean {
+  if (!isIdle(lane) || !isFull(lane.rate, now)) return false;
+  const isDry = !lane.hungry && (crowded || now - lane.quietSince > LINGER_MS);
   return isDry || isTurnOver(lane, now) || !isTrusted(lane, now);
 }
 
-/** A new bucket, full; undefined for no limit. */
-export function rateLimit(perSecond: number | null, now: number): RateLimit | undefined {
-  return perSecond === null ? undefined : { perSecond, tokens: perSecond, filledAt: now };
+/** Whether the lane claims nothing more and ends as soon as what is on the wire is settled. */
+export function isTurnOver(lane: Lane, now: number): boolean {
+  return now > lane.turnEndsAt;
+}
+
+/** Ends the turn of a lane that has had it for a while, because others wait. */
+export function shortenTurn(lane: Lane, now: number): void {
+  if (now - lane.openedAt <= SHORT_TURN_MS) return;
+  lane.turnEndsAt = Math.min(lane.turnEndsAt, now - 1);
+  dropReady(lane);
+}
+
+/** A bucket for `perSecond`, full; undefined for no limit. What an earlier bucket of the lane has spent stays spent. */
+export function rateLimit(perSecond: number | null, now: number, earlier?: RateLimit): RateLimit | undefined {
+  if (perSecond === null) return undefined;
+  const missing = earlier === undefined ? 0 : earlier.perSecond - fill(earlier, now);
+  return { perSecond, tokens: Math.max(0, perSecond - missing), filledAt: now };
+}
+
+/** Whether the bucket is as if nothing had been sent. */
+export function isFull(rate: RateLimit | undefined, now: number): boolean {
+  return rate === undefined || fill(rate, now) >= rate.perSecond;
 }
 
 function concurrency({ pace, maxConcurrency }: Lane): number {
   return pace === 'new' ? Math.min(NEW_CONCURRENCY, maxConcurrency) : maxConcurrency;
 }
 
-function isTurnOver(lane: Lane, now: number): boolean {
-  return now - lane.openedAt > MAX_TURN_MS;
-}
-
 function takeToken(rate: RateLimit | undefined, now: number): boolean {
   if (rate === undefined) return true;
-  rate.tokens = Math.min(rate.perSecond, rate.tokens + ((now - rate.filledAt) * rate.perSecond) / 1_000);
-  rate.filledAt = now;
-  if (rate.tokens < 1) return false;
+  if (fill(rate, now) < 1) return false;
   rate.tokens -= 1;
   return true;
+}
+
+/** Puts in what time has given since it was filled last; answers the tokens. */
+function fill(rate: RateLimit, now: number): number {
+  rate.tokens = Math.min(rate.perSecond, rate.tokens + ((now - rate.filledAt) * rate.perSecond) / 1_000);
+  rate.filledAt = now;
+  return rate.tokens;
 }

@@ -2,10 +2,21 @@
  * The pump: takes lanes, claims what is due in them, sends it side by side within each lane's limits, settles it in
  * batches. One per process; any number of processes on one database.
  */
+import { createBoundedMemory } from '../lib/bounded-memory.ts';
 import { repeat } from '../lib/repeat.ts';
 import type { LaneLease } from '../platform/jobs.ts';
 import { createClaimer } from './claimer.ts';
-import { dropReady, isFinished, isIdle, type Lane, openLane } from './lane.ts';
+import {
+  dropReady,
+  isFinished,
+  isFull,
+  isIdle,
+  isTurnOver,
+  type Lane,
+  openLane,
+  type Pace,
+  shortenTurn,
+} from './lane.ts';
 import { findDueLanes } from './lane-queue.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 import { createSender } from './sender.ts';
@@ -17,8 +28,9 @@ export type Pump = {
   readonly load: () => { readonly lanes: number; readonly sending: number };
 };
 
-const MAX_LANES = 1_000;
+const MAX_LANES = 2_000;
 const TAKE_AT_ONCE = 200;
+const MAX_REMEMBERED = 10_000;
 const STOP_CHECK_MS = 10;
 
 /** Starts to pump. */
@@ -27,6 +39,8 @@ export function startPump(options: PumpOptions): Pump {
   const lanes: Lanes = new Map();
   // What was on the wire when a lane was lost: should it come back, that is not claimed a second time.
   const left = new Map<string, Set<string>>();
+  // How receivers answered the last time: so that one that was dead need not be found so again.
+  const paces = createBoundedMemory<Pace>(MAX_REMEMBERED);
   const sender = createSender(lanes, options, () => claiming.hurry());
   const claim = createClaimer(lanes, options);
 
@@ -41,16 +55,35 @@ export function startPump(options: PumpOptions): Pump {
 
   const open = (lease: LaneLease): void => {
     const { subscriptionId } = lease;
-    lanes.set(subscriptionId, openLane(lease, performance.now(), left.get(subscriptionId)));
+    const memory = { pace: paces.get(subscriptionId), unsettled: left.get(subscriptionId) };
+    lanes.set(subscriptionId, openLane(lease, performance.now(), memory));
     left.delete(subscriptionId);
+  };
+
+  const close = (lane: Lane): void => {
+    const { subscriptionId } = lane.lease;
+    paces.set(subscriptionId, lane.pace);
+    if (lanes.get(subscriptionId) === lane) lanes.delete(subscriptionId);
   };
 
   const giveBack = async (): Promise<void> => {
     const now = performance.now();
-    const finished = [...lanes.values()].filter((lane) => isFinished(lane, now));
-    for (const lane of finished) lanes.delete(lane.lease.subscriptionId);
+    const crowded = lanes.size >= MAX_LANES;
+    if (crowded) for (const lane of lanes.values()) shortenTurn(lane, now);
+    const finished = [...lanes.values()].filter((lane) => isFinished(lane, now, crowded));
+    finished.forEach(close);
     await jobs.complete(finished.map((lane) => lane.lease));
-    sender.send(); // Rate limits let more through as time passes.
+    // What is left in a lane whose turn is over comes after those that waited.
+    const unfinished = finished.filter((lane) => isTurnOver(lane, now));
+    if (unfinished.length > 0)
+      await jobs.enqueue(
+        unfinished.map(({ lease: { organizationId, subscriptionId } }) => ({
+          organizationId,
+          subscriptionId,
+        })),
+      );
+    if (crowded && finished.length > 0) taking.hurry();
+    sender.send(); // Rate limits let more through as time passes, and what hangs has turned slow.
   };
 
   const renew = async (): Promise<void> => {
@@ -68,7 +101,7 @@ export function startPump(options: PumpOptions): Pump {
     dropReady(lane);
     const { subscriptionId } = lane.lease;
     if (lanes.get(subscriptionId) !== lane) return;
-    lanes.delete(subscriptionId);
+    close(lane);
     if (!isIdle(lane)) left.set(subscriptionId, lane.unsettled);
   };
 
@@ -106,7 +139,8 @@ export function startPump(options: PumpOptions): Pump {
       sender.stop();
       await Promise.all([taking.stop(), claiming.stop(), scanning.stop()]);
       for (const lane of lanes.values()) dropReady(lane);
-      while (sender.sending() > 0 || [...lanes.values()].some((lane) => !isIdle(lane))) {
+      const mayEnd = (lane: Lane): boolean => isIdle(lane) && isFull(lane.rate, performance.now());
+      while (sender.sending() > 0 || ![...lanes.values()].every(mayEnd)) {
         await new Promise((resolve) => setTimeout(resolve, STOP_CHECK_MS));
         await settlement.drain();
       }

@@ -1,6 +1,6 @@
 /** Sends what the lanes hold ready, in turn, as many attempts side by side as the lanes and the process allow. */
 import { makeAttempt } from './attempt.ts';
-import { claimSize, type Lane, noteEnded, type Pace, takeNext } from './lane.ts';
+import { claimSize, type Lane, noteEnded, noteTime, type Pace, takeNext } from './lane.ts';
 import type { ClaimedDelivery } from './lane-sql.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 
@@ -13,9 +13,10 @@ export type Sender = {
   readonly stop: () => void;
 };
 
-const MAX_SENDING = 1_000;
-// The most that lanes of a pace may have of that, all together.
+// Each lane has a place on the wire of its own, which nobody can take from it. The others are shared by pace; what
+// turned slow on the wire counts as slow from then on, so that it leaves its place to those that answer.
 const SHARE: Readonly<Record<Pace, number>> = { fast: 1_000, slow: 500, new: 250 };
+const MAX_SHARED = 2_000;
 // Results that the database has not taken yet; beyond that, sending waits for it.
 const MAX_BACKLOG = 2_000;
 
@@ -23,23 +24,21 @@ const MAX_BACKLOG = 2_000;
 export function createSender(lanes: Lanes, options: PumpOptions, onHungry: () => void): Sender {
   const { settlement, onError } = options;
   let sending = 0;
-  const byPace: Record<Pace, number> = { fast: 0, slow: 0, new: 0 };
   let first = 0;
   let scheduled = false;
   let stopped = false;
 
-  const hasRoom = ({ pace }: Lane): boolean => sending < MAX_SENDING && byPace[pace] < SHARE[pace];
-
   const maySend = (): boolean => !stopped && settlement.backlog() <= MAX_BACKLOG;
 
   /** One delivery of each lane in turn, each time beginning with another one, so that all get their share. */
-  const sendRound = (all: readonly Lane[]): boolean => {
+  const sendRound = (all: readonly Lane[], places: Places): boolean => {
     let progress = false;
     for (let index = 0; index < all.length; index++) {
       const lane = all[(first + index) % all.length];
-      if (lane === undefined || !hasRoom(lane)) continue;
+      if (lane === undefined || !places.hasOneFor(lane)) continue;
       const delivery = takeNext(lane, performance.now());
       if (delivery === undefined) continue;
+      places.take(lane);
       progress = true;
       attempt(lane, delivery).catch(onError);
     }
@@ -49,19 +48,16 @@ export function createSender(lanes: Lanes, options: PumpOptions, onHungry: () =>
 
   const attempt = async (lane: Lane, delivery: ClaimedDelivery): Promise<void> => {
     if (lane.target === undefined) return;
-    const { pace } = lane;
     sending += 1;
-    byPace[pace] += 1;
     try {
       const settled = await makeAttempt(options, lane.target, delivery).finally(() => {
         sending -= 1;
-        byPace[pace] -= 1;
-        lane.sending -= 1;
         send();
       });
-      noteEnded(lane, settled.result.timing.totalMs);
+      noteEnded(lane, delivery.id, settled.result.timing.totalMs);
       await settlement.add(settled);
     } finally {
+      lane.onWire.delete(delivery.id);
       lane.unsettled.delete(delivery.id);
       lane.quietSince = performance.now();
     }
@@ -70,8 +66,9 @@ export function createSender(lanes: Lanes, options: PumpOptions, onHungry: () =>
   const run = (): void => {
     scheduled = false;
     const all = [...lanes.values()];
-    while (maySend() && sendRound(all));
     const now = performance.now();
+    const places = countPlaces(all, now);
+    while (maySend() && sendRound(all, places));
     if (!stopped && all.some((lane) => claimSize(lane, now) > 0)) onHungry();
   };
 
@@ -87,5 +84,26 @@ export function createSender(lanes: Lanes, options: PumpOptions, onHungry: () =>
     stop: () => {
       stopped = true;
     },
+  };
+}
+
+type Places = { readonly hasOneFor: (lane: Lane) => boolean; readonly take: (lane: Lane) => void };
+
+/** The places on the wire as they are taken now. */
+function countPlaces(all: readonly Lane[], now: number): Places {
+  const taken: Record<Pace, number> = { fast: 0, slow: 0, new: 0 };
+  let shared = 0;
+  const add = (lane: Lane, count: number): void => {
+    taken[lane.pace] += count;
+    shared += count;
+  };
+  for (const lane of all) {
+    noteTime(lane, now);
+    add(lane, Math.max(0, lane.onWire.size - 1));
+  }
+  return {
+    hasOneFor: (lane) =>
+      lane.onWire.size === 0 || (taken[lane.pace] < SHARE[lane.pace] && shared < MAX_SHARED),
+    take: (lane) => add(lane, lane.onWire.size > 1 ? 1 : 0),
   };
 }

@@ -29,8 +29,8 @@ export type World = {
   readonly revoked: Set<Viewer>;
   readonly createOrganization: () => Promise<string>;
   readonly context: (organizationId: string, viewer?: Partial<Viewer>) => WebhookContext & RequestContext;
-  /** Starts another worker. All are stopped at the end. */
-  readonly startWorker: () => Deliveries;
+  /** Starts another worker. All are stopped at the end. Attempts may take 5 s, or `timeoutMs`. */
+  readonly startWorker: (options?: { readonly timeoutMs?: number }) => Deliveries;
   /** Rows, as the owner sees them. */
   readonly query: (sql: string, values?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
   readonly close: () => Promise<void>;
@@ -84,8 +84,8 @@ export async function openWorld(): Promise<World> {
       targetPolicy: LOOPBACK,
       wakeLanes: lanes.wake,
     }),
-    startWorker: () => {
-      const settings = { ...LOOPBACK, timeoutMs: 5_000, retrySeconds: RETRY_SECONDS };
+    startWorker: ({ timeoutMs = 5_000 } = {}) => {
+      const settings = { ...LOOPBACK, timeoutMs, retrySeconds: RETRY_SECONDS };
       const worker = startDeliveries({
         pool: workerPool,
         jobs,

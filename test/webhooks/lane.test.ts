@@ -9,8 +9,10 @@ import {
   isTrusted,
   type Lane,
   noteEnded,
+  noteTime,
   openLane,
   rateLimit,
+  shortenTurn,
   takeNext,
 } from '../../src/webhooks/lane.ts';
 import type { ClaimedDelivery } from '../../src/webhooks/lane-sql.ts';
@@ -38,6 +40,11 @@ function laneWith(settings: Partial<Lane>, count = 0): Lane {
   return lane;
 }
 
+/** Attempts that began at 0 ms. */
+function wire(count: number): Map<string, number> {
+  return new Map(Array.from({ length: count }, (_, index) => [`w${index}`, 0]));
+}
+
 /** Takes until the lane gives nothing more. */
 function takeAll(lane: Lane, now: number): number {
   let taken = 0;
@@ -55,17 +62,17 @@ describe('claimSize', () => {
   it('claims nothing ahead for a receiver that is slow or has not answered yet', () => {
     expect(openLane(lease, 0).pace).toBe('new');
     expect(claimSize(laneWith({ pace: 'new' }), 0)).toBe(10);
-    expect(claimSize(laneWith({ pace: 'slow', sending: 7 }, 2), 0)).toBe(1);
+    expect(claimSize(laneWith({ pace: 'slow', onWire: wire(7) }, 2), 0)).toBe(1);
     const lane = laneWith({ pace: 'new' });
-    noteEnded(lane, 1_000);
+    noteEnded(lane, 'd0', 1_000);
     expect(lane.pace).toBe('fast');
-    noteEnded(lane, 1_001);
+    noteEnded(lane, 'd0', 1_001);
     expect(lane.pace).toBe('slow');
   });
 
   it('leaves out what was on the wire when it was lost before, until that is settled', () => {
     const unsettled = new Set(['d0']);
-    const lane = openLane(lease, 0, unsettled);
+    const lane = openLane(lease, 0, { unsettled });
     expect([...lane.unsettled]).toEqual(['d0']);
     expect(isIdle(lane)).toBe(false);
     unsettled.delete('d0');
@@ -76,6 +83,19 @@ describe('claimSize', () => {
     expect(takeAll(laneWith({ pace: 'new' }, 10), 0)).toBe(2);
     expect(takeAll(laneWith({ pace: 'new', maxConcurrency: 1 }, 10), 0)).toBe(1);
     expect(takeAll(laneWith({ pace: 'slow' }, 20), 0)).toBe(10);
+  });
+
+  it('takes a receiver for slow that has not answered for a second, before the attempt ends', () => {
+    const lane = laneWith({}, 2);
+    takeNext(lane, 0);
+    noteTime(lane, 1_000);
+    expect(lane.pace).toBe('fast');
+    noteTime(lane, 1_001);
+    expect(lane.pace).toBe('slow');
+  });
+
+  it('begins with the pace that it had the last time', () => {
+    expect(openLane(lease, 0, { pace: 'slow' }).pace).toBe('slow');
   });
 
   it('asks for no more than one second of the rate limit', () => {
@@ -111,7 +131,7 @@ describe('takeNext', () => {
   it('never takes beyond the concurrency (webhooks rule 19)', () => {
     const lane = laneWith({ maxConcurrency: 3 }, 10);
     expect(takeAll(lane, 0)).toBe(3);
-    lane.sending -= 1;
+    noteEnded(lane, 'd0', 1);
     expect(takeAll(lane, 0)).toBe(1);
   });
 
@@ -151,10 +171,28 @@ describe('the rate limit (webhooks rule 19)', () => {
   });
 
   it('spends nothing on what could not be sent anyway', () => {
-    const lane = laneWith({ maxConcurrency: 1, sending: 1, rate: rateLimit(2, 0) }, 5);
+    const lane = laneWith({ maxConcurrency: 1, onWire: wire(1), rate: rateLimit(2, 0) }, 5);
     expect(takeAll(lane, 0)).toBe(0);
     lane.maxConcurrency = 10;
     expect(takeAll(lane, 0)).toBe(2);
+  });
+
+  it('holds across changes of the subscription: what is spent stays spent', () => {
+    const rate = rateLimit(5, 0);
+    const lane = laneWith({ maxConcurrency: 1_000, rate }, 100);
+    expect(takeAll(lane, 0)).toBe(5);
+    lane.rate = rateLimit(5, 0, rate);
+    expect(takeAll(lane, 0)).toBe(0);
+    lane.rate = rateLimit(7, 0, lane.rate);
+    expect(takeAll(lane, 0)).toBe(2);
+  });
+
+  it('holds across turns: a lane is given back when its bucket is full again, not before', () => {
+    const lane = laneWith({ hungry: false, turnEndsAt: 0, rate: rateLimit(5, 0) }, 5);
+    expect(takeAll(lane, 1)).toBe(5);
+    for (const id of [...lane.unsettled]) lane.unsettled.delete(id);
+    expect(isFinished(lane, 1_000)).toBe(false);
+    expect(isFinished(lane, 1_001)).toBe(true);
   });
 
   it('is none for null', () => {
@@ -177,6 +215,17 @@ describe('the end of a turn', () => {
     expect(isFinished(laneWith({ hungry: false }), 500)).toBe(false);
     expect(isFinished(laneWith({ hungry: false }), 501)).toBe(true);
     expect(isFinished(laneWith({ hungry: true }), 501)).toBe(false);
+  });
+
+  it('comes at once to a dry lane, and to one that had five seconds, when others wait for room', () => {
+    expect(isFinished(laneWith({ hungry: false }), 1, true)).toBe(true);
+    const lane = laneWith({}, 3);
+    shortenTurn(lane, 5_000);
+    expect(claimSize(lane, 5_000)).toBe(40 - 3);
+    shortenTurn(lane, 5_001);
+    expect(claimSize(lane, 5_001)).toBe(0);
+    expect(takeNext(lane, 5_001)).toBeUndefined();
+    expect(isFinished(lane, 5_001)).toBe(true);
   });
 
   it('comes when the lease may be lost', () => {
