@@ -12,6 +12,7 @@ import {
   createSubscription,
   deleteSubscription,
   getSubscription,
+  rotateSecret,
   updateSubscription,
 } from '../../src/webhooks/subscription.ts';
 import { exampleEvent, openWorld, type World } from '../support/world.ts';
@@ -228,6 +229,25 @@ describe('what happened to a delivery while its attempt was under way (webhooks 
     await moveMisplaced({ ...world, pool: world.workerPool, onError: (error) => expect.fail(error.message) });
     expect(await getDelivery(context(), third.id)).toMatchObject({ status: 'HELD' });
   });
+});
+
+describe('a change of the subscription beside an open settlement', () => {
+  it.each([
+    ['pause', () => updateSubscription(context(), subscriptionId, { active: false })],
+    ['rotate its secret', () => rotateSecret(context(), subscriptionId)],
+    ['delete', () => deleteSubscription(context(), subscriptionId)],
+  ])(
+    'to %s waits for nothing the settlement holds, so that neither can wait for the other',
+    async (_, change) => {
+      const [first] = await emitAndClaim(2);
+      if (first === undefined) throw new Error('Expected two deliveries.');
+      await inTransaction(world.workerPool, async (client) => {
+        await settleBatch(client, [attemptOf(first, FAILED)], now());
+        await change();
+      });
+      expect(await getDelivery(context(), first.id)).toMatchObject({ status: 'FAILED', attemptCount: 1 });
+    },
+  );
 });
 
 describe('settlement', () => {

@@ -1,5 +1,6 @@
 /** Tells the errors of a database that is away from the errors of a query. */
 import { AppError } from '../../lib/errors.ts';
+import { errorChain } from './error-chain.ts';
 
 const SOCKET_CODES = new Set([
   'ECONNREFUSED',
@@ -24,23 +25,18 @@ const PG_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|connection error and is not queryable|Client was closed/;
 
 /** Whether the error says that the database could not be reached or dropped the connection. */
-export function isDatabaseUnavailable(error: unknown, depth = 0): boolean {
-  if (typeof error !== 'object' || error === null || depth > 4) return false;
-  // Any of them may be missing.
-  const { code, kind, originalCode, message, cause, meta, driverAdapterError } = error as Record<
-    string,
-    unknown
-  >;
+export function isDatabaseUnavailable(error: unknown): boolean {
+  return errorChain(error).some(
+    ({ code, originalCode, kind, message }) =>
+      [code, originalCode].some(isUnavailableCode) ||
+      (typeof kind === 'string' && ADAPTER_KINDS.has(kind)) ||
+      (typeof message === 'string' && PG_MESSAGES.test(message)),
+  );
+}
+
+function isUnavailableCode(code: unknown): boolean {
   return (
-    [code, originalCode].some(
-      (value) =>
-        typeof value === 'string' &&
-        (SOCKET_CODES.has(value) || SQL_STATES.test(value) || PRISMA_CODES.has(value)),
-    ) ||
-    (typeof kind === 'string' && ADAPTER_KINDS.has(kind)) ||
-    (typeof message === 'string' && PG_MESSAGES.test(message)) ||
-    // Prisma keeps what the driver said in `meta.driverAdapterError` where it has no code of its own for it.
-    [cause, meta, driverAdapterError].some((inner) => isDatabaseUnavailable(inner, depth + 1))
+    typeof code === 'string' && (SOCKET_CODES.has(code) || SQL_STATES.test(code) || PRISMA_CODES.has(code))
   );
 }
 

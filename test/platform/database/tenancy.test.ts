@@ -217,6 +217,67 @@ describe('a write', () => {
   });
 });
 
+describe('transactions that lose against others', () => {
+  const describeIt = (tx: Tx, { subscriptionId, identity: { organizationId } }: Organization, text: string) =>
+    tx.$queryRaw`UPDATE webhook_subscriptions SET description = ${text}
+      WHERE organization_id = ${organizationId}::uuid AND id = ${subscriptionId}::uuid`;
+
+  it('are run again after a deadlock, and act once', async () => {
+    const own = at(4);
+    const acts: string[] = [];
+    let runs = 0;
+    const bothHoldOne = Promise.withResolvers<void>();
+    const waitForOther = () => {
+      if (++runs === 2) bothHoldOne.resolve();
+      return bothHoldOne.promise;
+    };
+    const lock = (tx: Tx, key: number) => tx.$queryRaw`SELECT pg_advisory_xact_lock(99, ${key}::int)::text`;
+    const both = [
+      [1, 2],
+      [2, 1],
+    ].map(([first = 0, second = 0]) =>
+      tenancy.write(own.identity, async ({ tx, afterCommit }) => {
+        afterCommit(() => acts.push(`acted after ${first}`));
+        await lock(tx, first);
+        await waitForOther();
+        await lock(tx, second);
+        return first;
+      }),
+    );
+    expect(await Promise.all(both)).toEqual([1, 2]);
+    expect(runs).toBe(3);
+    expect(acts.toSorted()).toEqual(['acted after 1', 'acted after 2']);
+  });
+
+  it('are given up after three repeats: UNAVAILABLE, and nothing was done', async () => {
+    const own = at(4);
+    let runs = 0;
+    const work = tenancy.write(own.identity, async ({ tx }) => {
+      runs += 1;
+      await describeIt(tx, own, 'never committed');
+      await tx.$executeRaw`DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END $$`;
+    });
+    await expect(work).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterSeconds: 1 });
+    expect(runs).toBe(4);
+    const [row] = await query(
+      database.ownerUrl,
+      'SELECT description FROM webhook_subscriptions WHERE id = $1',
+      [own.subscriptionId],
+    );
+    expect(row?.['description']).toBeNull();
+  });
+
+  it('are not run again after any other error', async () => {
+    let runs = 0;
+    const work = tenancy.write(at(4).identity, async ({ tx }) => {
+      runs += 1;
+      await tx.$queryRaw`SELECT 1 / 0`;
+    });
+    await expect(work).rejects.toThrow('division by zero');
+    expect(runs).toBe(1);
+  });
+});
+
 describe('a database that is away', () => {
   it('is UNAVAILABLE when nobody listens, and says when to try again', async () => {
     const server = createServer().listen(0, '127.0.0.1');
