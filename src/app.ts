@@ -33,6 +33,8 @@ export type AppOptions = {
   readonly publicUrl: string;
 };
 
+// Whoever asks whether it is ready wants to know soon.
+const PING = { query_timeout: 2_000 };
 const MAINTENANCE_MS = 3_600_000;
 
 /** Starts the app on a prepared database, in the role that the configuration names. */
@@ -40,13 +42,15 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
   const { keys, urls } = prepared;
   const report = (message: string) => (error: Error) => log.warn({ error }, message);
   const onIdleError = report('a database connection broke');
-  const tenancy = createTenancy({ url: urls.tenantUrl, maxConnections: 20, onIdleError });
-  const workerPool = createPool({ url: urls.workerUrl, maxConnections: 10, onIdleError });
-  const authPool = createPool({ url: urls.authUrl, maxConnections: 10, onIdleError });
+  const database = { queryTimeoutMs: config.databaseTimeoutMs, onIdleError };
+  const tenancy = createTenancy({ url: urls.tenantUrl, maxConnections: 20, ...database });
+  const workerPool = createPool({ url: urls.workerUrl, maxConnections: 10, ...database });
+  const authPool = createPool({ url: urls.authUrl, maxConnections: 10, ...database });
 
   const doorbell = openDoorbell({
     pool: workerPool,
     url: urls.workerUrl,
+    queryTimeoutMs: config.databaseTimeoutMs,
     onError: report('the doorbell does not ring'),
   });
   const jobs = await startLaneJobs(workerPool, {
@@ -106,7 +110,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       corsOrigins: config.corsOrigins,
     },
     health: {
-      pingDatabase: () => workerPool.query('SELECT 1'),
+      pingDatabase: () => workerPool.query({ text: 'SELECT 1', ...PING }),
       // Migrations are applied before anything is served, and are never undone.
       isMigrated: async () => true,
       isStopping: () => stopping,

@@ -10,6 +10,7 @@ export class ConfigError extends Error {
 const text = z.string().min(1);
 const flag = z.enum(['0', '1'], { error: 'expected 0 or 1' }).transform((value) => value === '1');
 const port = z.coerce.number({ error: 'expected a port, 0 to 65535' }).int().min(0).max(65_535);
+const TIMEOUT = 'expected milliseconds, 1000 to 30000';
 const SECONDS = 'expected seconds like 60,120,240, each from 1 to 86400';
 const seconds = z.number({ error: SECONDS }).int().min(1).max(86_400);
 
@@ -66,6 +67,12 @@ const ENVIRONMENT = z.object({
   PORT: port.default(4_000),
   PUBLIC_URL: publicUrl.optional(),
   DATABASE_URL: databaseUrl.optional(),
+  DATABASE_TIMEOUT_MS: z.coerce
+    .number({ error: TIMEOUT })
+    .int()
+    .min(1_000, { error: TIMEOUT })
+    .max(30_000, { error: TIMEOUT })
+    .default(15_000),
   DATA_DIR: text.default('./.data'),
   ROLE: z.enum(['all', 'api', 'worker'], { error: 'expected all, api or worker' }).default('all'),
   MASTER_KEY: masterKeys.optional(),
@@ -133,6 +140,8 @@ function freeze(env: Environment) {
     /** Undefined: made of the port, once it is known. */
     publicUrl: env.PUBLIC_URL,
     databaseUrl: env.DATABASE_URL,
+    /** How long a statement may be without an answer. */
+    databaseTimeoutMs: env.DATABASE_TIMEOUT_MS,
     dataDirectory: env.DATA_DIR,
     /** Undefined: generated into the data directory. */
     masterKeys: env.MASTER_KEY,

@@ -51,6 +51,7 @@ async function furnish(url: string, config: Config, log: Log, clock: Clock): Pro
   const owner = createPool({
     url,
     maxConnections: 2,
+    queryTimeoutMs: 0, // Tables may have to be changed.
     onIdleError: (error) => log.warn({ error }, 'a connection of the owner broke'),
   });
   try {

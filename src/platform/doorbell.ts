@@ -4,8 +4,10 @@
  * can be lost with a connection.
  */
 import { Client, type Pool } from 'pg';
+import { givingUpAfter } from './database/pool.ts';
 
 const CHANNEL = 'optio';
+const LISTEN = `LISTEN ${CHANNEL}`;
 const QUIET_MS = 20;
 const RECONNECT_MS = [100, 500, 1_000, 5_000] as const;
 
@@ -26,7 +28,13 @@ export type DoorbellOptions = {
   /** Logs in for the one connection that listens. */
   readonly url: string;
   readonly onError: (error: Error) => void;
+  /** How long the database may leave a statement without an answer; as for `createPool`. */
+  readonly queryTimeoutMs?: number | undefined;
+  /** How often the connection that listens is asked whether it is still there. Default: 10 s. */
+  readonly checkEveryMs?: number | undefined;
 };
+
+const CHECK_EVERY_MS = 10_000;
 
 /** Opens the doorbell; the listening connection is made anew whenever it breaks. */
 export function openDoorbell(options: DoorbellOptions): Doorbell {
@@ -71,14 +79,16 @@ function createSender({ pool, onError }: DoorbellOptions, bell: Bell) {
   return { send, stop: () => clearTimeout(quiet) };
 }
 
-function openEar({ url, onError }: DoorbellOptions, hear: (bell: Bell) => void) {
+function openEar(options: DoorbellOptions, hear: (bell: Bell) => void) {
+  const { url, onError } = options;
   let client: Client | undefined;
   let retry: NodeJS.Timeout | undefined;
+  let check: NodeJS.Timeout | undefined;
   let failures = 0;
   let closed = false;
 
   const connect = async (): Promise<void> => {
-    const next = new Client({ connectionString: url, keepAlive: true, connectionTimeoutMillis: 4_000 });
+    const next = new Client({ connectionString: url, ...givingUpAfter(options.queryTimeoutMs) });
     client = next;
     next.on('notification', ({ payload }) => {
       if (payload === 'lanes' || payload === 'updates') hear(payload);
@@ -86,11 +96,25 @@ function openEar({ url, onError }: DoorbellOptions, hear: (bell: Bell) => void) 
     next.on('error', onError);
     next.once('end', reconnect);
     await next.connect();
-    await next.query(`LISTEN ${CHANNEL}`);
+    await next.query(LISTEN);
     failures = 0;
+    checkAgain(next);
     // Rings may have been missed while nobody listened.
     hear('lanes');
     hear('updates');
+  };
+  /** Who only listens does not notice that nobody speaks any more: to listen again is a question that wants an answer. */
+  const checkAgain = (listening: Client): void => {
+    check = setTimeout(() => {
+      if (client !== listening || closed) return;
+      listening.query(LISTEN).then(
+        () => checkAgain(listening),
+        (error: Error) => {
+          onError(error);
+          listening.end().catch(onError); // Its end connects anew.
+        },
+      );
+    }, options.checkEveryMs ?? CHECK_EVERY_MS);
   };
   const start = (): void => {
     connect().catch((error: Error) => {
@@ -114,6 +138,7 @@ function openEar({ url, onError }: DoorbellOptions, hear: (bell: Bell) => void) 
     close: async () => {
       closed = true;
       clearTimeout(retry);
+      clearTimeout(check);
       await client?.end().catch(onError);
     },
   };

@@ -18,6 +18,7 @@ import { type Receiver, startReceiver } from '../support/receiver.ts';
 import {
   createDataDirectory,
   type DataDirectory,
+  type Environment,
   type RunningServer,
   startServer,
 } from '../support/server.ts';
@@ -28,9 +29,9 @@ let receiver: Receiver;
 let server: RunningServer;
 let client: Client;
 
-async function begin(databaseUrl: string): Promise<void> {
+async function begin(databaseUrl: string, settings: Environment = {}): Promise<void> {
   receiver = await startReceiver();
-  server = await startServer({ DATABASE_URL: databaseUrl });
+  server = await startServer({ DATABASE_URL: databaseUrl, ...settings });
   client = await connectClient(server);
   await subscribe(client, receiver.url);
 }
@@ -93,6 +94,49 @@ describe('a database that cannot be reached (webhooks rule 14)', () => {
     await cutOff.restore();
     await expect.poll(() => statusOf('/readyz'), { timeout: BACK_WITHIN_MS }).toBe(200);
 
+    await emitBadges(client, 1);
+    await receiver.received(2);
+    expect(await stream.next()).toMatchObject({ status: 'PENDING' });
+    expect(await stream.next()).toMatchObject({ status: 'SUCCEEDED' });
+    await stream.close();
+  });
+});
+
+describe('a database that hangs: it takes every byte and answers none (webhooks rule 14)', () => {
+  let database: TestDatabase;
+  let cutOff: CutOff;
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    cutOff = await openCutOff(database.ownerUrl);
+    await begin(cutOff.url, { DATABASE_TIMEOUT_MS: '1000' });
+    await emitBadges(client, 1);
+    await receiver.received(1);
+  });
+
+  afterEach(async () => {
+    cutOff.thaw();
+    await server.stop();
+    await receiver.close();
+    await cutOff.cut();
+    await database.drop();
+  });
+
+  it('is answered with 503, and found again by itself: requests, deliveries, the live stream', async () => {
+    const stream = watchBySse({ url: server.url, token: client.token });
+    expect(await stream.next()).toMatchObject({ __typename: 'StreamReady' });
+    cutOff.freeze();
+    const answers = await Promise.all([
+      client.get('/api/webhooks/deliveries'),
+      client.post('/api/events', badgeEarned()),
+      client.graphql('{ organization { name } }'),
+      statusOf('/readyz').then((status) => ({ status })),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([503, 503, 503, 503]);
+    expect(await statusOf('/healthz')).toBe(200);
+
+    cutOff.thaw();
+    await expect.poll(() => statusOf('/readyz'), { timeout: BACK_WITHIN_MS }).toBe(200);
     await emitBadges(client, 1);
     await receiver.received(2);
     expect(await stream.next()).toMatchObject({ status: 'PENDING' });

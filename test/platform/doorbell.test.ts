@@ -2,6 +2,7 @@ import { Client, type Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createPool } from '../../src/platform/database/pool.ts';
 import { type Bell, type Doorbell, openDoorbell } from '../../src/platform/doorbell.ts';
+import { openCutOff } from '../support/cut-off.ts';
 import { createTestDatabase, query, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
@@ -126,6 +127,26 @@ describe('the doorbell (webhooks rule 38)', () => {
     await vi.waitFor(() => expect(there.heard).toEqual(['lanes']), { interval: 5 });
     expect(await listeners()).toHaveLength(2);
     expect(errors).not.toEqual([]);
+  });
+
+  it('notices that nobody speaks any more on a connection that was not closed, and listens on another', async () => {
+    const cutOff = await openCutOff(database.urls.workerUrl);
+    onTestFinished(() => cutOff.cut());
+    const heard: Bell[] = [];
+    const doorbell = openDoorbell({
+      pool,
+      url: cutOff.url,
+      queryTimeoutMs: 500,
+      checkEveryMs: 20,
+      onError: (error) => void errors.push(error),
+    });
+    onTestFinished(() => doorbell.close());
+    doorbell.listen('lanes', () => void heard.push('lanes'));
+    await vi.waitFor(() => expect(heard).toEqual(['lanes']), { interval: 5 });
+    cutOff.freeze();
+    await vi.waitFor(() => expect(errors).not.toEqual([]), { timeout: 10_000 });
+    cutOff.thaw();
+    await vi.waitFor(() => expect(heard).toEqual(['lanes', 'lanes']), { timeout: 20_000 });
   });
 
   it('never throws though nothing can be sent: the error is reported', async () => {

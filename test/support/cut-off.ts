@@ -9,12 +9,17 @@ export type CutOff = {
   readonly cut: () => Promise<void>;
   /** Lets new ones through again, on the same port. */
   readonly restore: () => Promise<void>;
+  /** Swallows every byte from now on, both ways, and closes nothing: a network that drops packets, a frozen machine. */
+  readonly freeze: () => void;
+  /** Lets bytes through again. What was swallowed is lost, as if sent over a connection of before. */
+  readonly thaw: () => void;
 };
 
 /** Opens it for the database of a URL. */
 export async function openCutOff(databaseUrl: string): Promise<CutOff> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
+  let frozen = false;
   const proxy = createServer((incoming) => {
     const outgoing = connect(Number(target.port), target.hostname);
     for (const [socket, other] of [
@@ -28,7 +33,8 @@ export async function openCutOff(databaseUrl: string): Promise<CutOff> {
         other.destroy();
       });
     }
-    incoming.pipe(outgoing).pipe(incoming);
+    incoming.on('data', (bytes: Buffer) => void (frozen || outgoing.write(bytes)));
+    outgoing.on('data', (bytes: Buffer) => void (frozen || incoming.write(bytes)));
   });
   const listen = async (port: number): Promise<number> => {
     await once(proxy.listen(port, '127.0.0.1'), 'listening');
@@ -46,5 +52,11 @@ export async function openCutOff(databaseUrl: string): Promise<CutOff> {
       await closed;
     },
     restore: async () => void (await listen(port)),
+    freeze: () => {
+      frozen = true;
+    },
+    thaw: () => {
+      frozen = false;
+    },
   };
 }

@@ -1,20 +1,38 @@
 /** Plain pools for the hand-written SQL of the worker and the authorization server. */
 import { Pool, type PoolClient } from 'pg';
-import { translateDatabaseError } from './unavailable.ts';
+import { isDatabaseUnavailable, translateDatabaseError } from './unavailable.ts';
 
 export type PoolOptions = {
   readonly url: string;
   readonly maxConnections: number;
   readonly onIdleError: (error: Error) => void;
+  /** How long a statement may take before its connection is given up; see `givingUpAfter`. */
+  readonly queryTimeoutMs?: number | undefined;
 };
 
+export const DEFAULT_QUERY_TIMEOUT_MS = 15_000;
+
+/**
+ * What keeps a connection from hanging: a database that stops answering without closing (a frozen machine, a network
+ * that drops packets) is noticed by the statement that waits for it, and by the operating system where nothing does.
+ * The limits that the server itself keeps (database-roles.ts) do not help then.
+ */
+export function givingUpAfter(queryTimeoutMs: number = DEFAULT_QUERY_TIMEOUT_MS) {
+  return {
+    connectionTimeoutMillis: 4_000,
+    query_timeout: queryTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  } as const;
+}
+
 /** A pool for `url`; one connection of it breaking while idle is reported and does not end the process. */
-export function createPool({ url, maxConnections, onIdleError }: PoolOptions): Pool {
+export function createPool({ url, maxConnections, onIdleError, queryTimeoutMs }: PoolOptions): Pool {
   const pool = new Pool({
     connectionString: url,
     max: maxConnections,
-    connectionTimeoutMillis: 4_000,
     idleTimeoutMillis: 60_000,
+    ...givingUpAfter(queryTimeoutMs),
   });
   pool.on('error', onIdleError);
   // One that breaks while it is in use fails its query, and says so a second time: unheard, that would end the process.
@@ -37,12 +55,18 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
     client.release();
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').then(
-      () => client.release(),
-      (rollbackError: Error) => client.release(rollbackError),
-    );
+    // A connection that does not answer would not answer to a ROLLBACK either; closed, it is one.
+    if (isDatabaseUnavailable(error)) client.release(true);
+    else await rollBack(client);
     throw translateDatabaseError(error);
   }
+}
+
+async function rollBack(client: PoolClient): Promise<void> {
+  await client.query('ROLLBACK').then(
+    () => client.release(),
+    (error: Error) => client.release(error),
+  );
 }
 
 /** Throws when a COMMIT was answered by a rollback, as PostgreSQL does, without an error, after a statement had failed. */

@@ -5,6 +5,7 @@ import type { Prisma } from '../../generated/prisma/client.ts';
 import { PrismaClient } from '../../generated/prisma/client.ts';
 import { AppError } from '../../lib/errors.ts';
 import { isTransactionConflict } from './conflict.ts';
+import { givingUpAfter } from './pool.ts';
 import { type TenantIdentity, TenantPool } from './tenant-pool.ts';
 import { translateDatabaseError } from './unavailable.ts';
 
@@ -32,6 +33,8 @@ export type TenancyOptions = {
   readonly url: string;
   readonly maxConnections: number;
   readonly onIdleError: (error: Error) => void;
+  /** As for `createPool`. */
+  readonly queryTimeoutMs?: number | undefined;
 };
 
 const MAX_REPEATS = 3;
@@ -44,8 +47,8 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   const pool = new TenantPool({
     connectionString: options.url,
     max: options.maxConnections,
-    connectionTimeoutMillis: 4_000,
     idleTimeoutMillis: 60_000,
+    ...givingUpAfter(options.queryTimeoutMs),
   });
   pool.on('error', options.onIdleError);
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: TRANSACTION_LIMITS });

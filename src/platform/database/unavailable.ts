@@ -11,8 +11,9 @@ const SOCKET_CODES = new Set([
   'EHOSTUNREACH',
   'EAI_AGAIN',
 ]);
-// Class 08 (connection exception), 57P0x (shutting down, crashed, starting up), 53300 (too many connections).
-const SQL_STATES = /^(08...|57P0[1-3]|53300)$/;
+// Class 08 (connection exception), 57P0x (shutting down, crashed, starting up), 53300 (too many connections),
+// 55P03 (a lock was waited for too long).
+const SQL_STATES = /^(08...|57P0[1-3]|53300|55P03)$/;
 // Can't reach, timed out, closed, no connection from the pool, no transaction in time.
 const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028']);
 const ADAPTER_KINDS = new Set([
@@ -22,7 +23,7 @@ const ADAPTER_KINDS = new Set([
   'TooManyConnections',
 ]);
 const PG_MESSAGES =
-  /Connection terminated|timeout exceeded when trying to connect|connection error and is not queryable|Client was closed/;
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|connection error and is not queryable|Client was closed/;
 
 /** Whether the error says that the database could not be reached or dropped the connection. */
 export function isDatabaseUnavailable(error: unknown): boolean {
