@@ -190,7 +190,7 @@ describe('the rate limit (webhooks rule 19)', () => {
   it('holds across turns: a lane is given back when its bucket is full again, not before', () => {
     const lane = laneWith({ hungry: false, turnEndsAt: 0, rate: rateLimit(5, 0) }, 5);
     expect(takeAll(lane, 1)).toBe(5);
-    for (const id of [...lane.unsettled]) lane.unsettled.delete(id);
+    lane.unsettled.clear();
     expect(isFinished(lane, 1_000)).toBe(false);
     expect(isFinished(lane, 1_001)).toBe(true);
   });

@@ -239,8 +239,7 @@ describe('a change of the subscription beside an open settlement', () => {
   ])(
     'to %s waits for nothing the settlement holds, so that neither can wait for the other',
     async (_, change) => {
-      const [first] = await emitAndClaim(2);
-      if (first === undefined) throw new Error('Expected two deliveries.');
+      const first = await claimOne();
       await inTransaction(world.workerPool, async (client) => {
         await settleBatch(client, [attemptOf(first, FAILED)], now());
         await change();
