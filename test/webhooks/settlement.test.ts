@@ -296,15 +296,13 @@ describe('settlement', () => {
   });
 
   it('counts the first of two results of one attempt', async () => {
-    const [delivery] = await emitAndClaim(1);
-    if (delivery === undefined) throw new Error('Expected a delivery.');
+    const delivery = await claimOne();
     await settle(attemptOf(delivery, SUCCEEDED), attemptOf(delivery, SUCCEEDED));
     expect(await getDelivery(context(), delivery.id)).toMatchObject({ status: 'SUCCEEDED', attemptCount: 1 });
   });
 
   it('takes back what it wrote of a batch that fails in the middle', async () => {
-    const [first] = await emitAndClaim(2);
-    if (first === undefined) throw new Error('Expected a delivery.');
+    const first = await claimOne();
     const second = { ...first, id: 'not-a-uuid' };
     await expect(settle(attemptOf(first, SUCCEEDED), attemptOf(second, SUCCEEDED))).rejects.toThrow('uuid');
     expect(await getDelivery(context(), first.id)).toMatchObject({ status: 'PENDING', attemptCount: 0 });
