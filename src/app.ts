@@ -4,12 +4,14 @@ import type { Config } from './config.ts';
 import { createGraphQLServer } from './graphql/server.ts';
 import type { Clock } from './lib/clock.ts';
 import { repeat } from './lib/repeat.ts';
+import { createObservers, watch } from './metrics.ts';
 import { createOAuth } from './oauth/authorization-server.ts';
 import { createPool } from './platform/database/pool.ts';
 import { createTenancy } from './platform/database/tenancy.ts';
 import { openDoorbell } from './platform/doorbell.ts';
 import { startLaneJobs } from './platform/jobs.ts';
 import type { Log } from './platform/log.ts';
+import { createMetrics } from './platform/metrics/metrics.ts';
 import type { Prepared } from './prepare.ts';
 import { createRoutes } from './routes.ts';
 import { startDeliveries } from './webhooks/deliveries.ts';
@@ -36,16 +38,20 @@ export type AppOptions = {
 // Whoever asks whether it is ready wants to know soon.
 const PING = { query_timeout: 2_000 };
 const MAINTENANCE_MS = 3_600_000;
+/** How many connections each pool may have; docs/guides/database.md adds them up. */
+const POOL_SIZES = { tenant: 20, worker: 10, auth: 10 } as const;
 
 /** Starts the app on a prepared database, in the role that the configuration names. */
 export async function startApp({ config, log, clock, prepared, publicUrl }: AppOptions): Promise<App> {
   const { keys, urls } = prepared;
   const report = (message: string) => (error: Error) => log.warn({ error }, message);
+  const metrics = createMetrics();
+  const { observeRequest, observeOperation, observeSettled } = createObservers(metrics);
   const onIdleError = report('a database connection broke');
   const database = { queryTimeoutMs: config.databaseTimeoutMs, onIdleError };
-  const tenancy = createTenancy({ url: urls.tenantUrl, maxConnections: 20, ...database });
-  const workerPool = createPool({ url: urls.workerUrl, maxConnections: 10, ...database });
-  const authPool = createPool({ url: urls.authUrl, maxConnections: 10, ...database });
+  const tenancy = createTenancy({ url: urls.tenantUrl, maxConnections: POOL_SIZES.tenant, ...database });
+  const workerPool = createPool({ url: urls.workerUrl, maxConnections: POOL_SIZES.worker, ...database });
+  const authPool = createPool({ url: urls.authUrl, maxConnections: POOL_SIZES.auth, ...database });
 
   const doorbell = openDoorbell({
     pool: workerPool,
@@ -91,6 +97,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     publicUrl,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
+    observeOperation,
   });
 
   let stopping = false;
@@ -115,6 +122,8 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       isMigrated: async () => true,
       isStopping: () => stopping,
     },
+    metrics: { print: metrics.print, token: config.metricsToken },
+    observeRequest,
   });
   const deliveries =
     config.role === 'api'
@@ -127,7 +136,21 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
           keys,
           settings: config.webhooks,
           onError: report('sending deliveries met an error'),
+          observeSettled,
         });
+  watch(metrics, {
+    role: config.role,
+    pools: {
+      tenant: { connections: tenancy.connections, max: POOL_SIZES.tenant },
+      worker: { connections: workerPool, max: POOL_SIZES.worker },
+      auth: { connections: authPool, max: POOL_SIZES.auth },
+    },
+    subscriberCount: updates.subscriberCount,
+    deliveries,
+    workerPool,
+    clock,
+    onError: report('a metric could not be read'),
+  });
   const maintenance = repeat(
     async () => {
       await workerPool.query('SELECT optio.ensure_partitions()');

@@ -59,6 +59,10 @@ const clientSecret = z
   .string()
   .regex(/^[A-Za-z0-9]{32,128}$/, { error: 'expected 32 to 128 characters of A-Z a-z 0-9' });
 
+const metricsToken = z
+  .string()
+  .regex(/^[\x21-\x7e]{16,256}$/, { error: 'expected 16 to 256 visible ASCII characters' });
+
 const ENVIRONMENT = z.object({
   NODE_ENV: z
     .enum(['development', 'test', 'production'], { error: 'expected development, test or production' })
@@ -94,6 +98,7 @@ const ENVIRONMENT = z.object({
     .default(10_000),
   CORS_ORIGINS: origins.default([]),
   TRUSTED_PROXIES: cidrs.optional(),
+  METRICS_TOKEN: metricsToken.optional(),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], { error: 'expected debug, info, warn or error' })
     .default('info'),
@@ -148,6 +153,8 @@ function freeze(env: Environment) {
     corsOrigins: env.CORS_ORIGINS,
     /** The proxies whose X-Forwarded-For counts. */
     trustedProxies: env.TRUSTED_PROXIES ?? [],
+    /** Undefined: the metrics are shown on this machine only. */
+    metricsToken: env.METRICS_TOKEN,
     bootstrap: {
       adminEmail: env.BOOTSTRAP_ADMIN_EMAIL,
       adminPassword: env.BOOTSTRAP_ADMIN_PASSWORD,

@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import type { Clock } from './lib/clock.ts';
 import type { HttpEnv } from './platform/http/env.ts';
 import { createHealthRoutes, type HealthDeps } from './platform/http/health.ts';
+import { createMetricsRoutes, type MetricsRouteDeps, type ObserveRequest } from './platform/http/metrics.ts';
 import { createHttpShell } from './platform/http/shell.ts';
 import type { Cidr } from './platform/ip-range.ts';
 import type { Log } from './platform/log.ts';
@@ -22,24 +23,28 @@ export type RoutesOptions = {
   readonly oauth: Hono;
   readonly rest: RestDependencies;
   readonly health: HealthDeps;
+  readonly metrics: MetricsRouteDeps;
+  readonly observeRequest: ObserveRequest;
 };
 
 /**
  * | path | what | guard |
  * |---|---|---|
  * | /healthz, /readyz | operations | none |
+ * | /metrics | what is measured | loopback, or METRICS_TOKEN |
  * | /api/oauth/*, /.well-known/* | the authorization server | client authentication, where the endpoint asks for it |
  * | /api/me, /api/events, /api/event-types, /api/webhooks/* | REST | bearer token; scope and role in the feature |
  * | /api/openapi.json | what REST and OAuth are made of, as OpenAPI 3.1 | none |
  * | /docs | the same as a page, with the files it is made of | none |
  * | /graphql | GraphQL over HTTP, SSE and WebSocket | bearer token; scope and role in the feature |
  *
- * A worker serves health alone.
+ * A worker serves health and metrics alone.
  */
 export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
-  const { log, clock, publicUrl, role, trustedProxies } = options;
-  const app = createHttpShell({ log, clock, https: publicUrl.startsWith('https:'), trustedProxies });
+  const { publicUrl, role } = options;
+  const app = createHttpShell({ ...options, https: publicUrl.startsWith('https:') });
   app.route('/', createHealthRoutes(options.health));
+  app.route('/', createMetricsRoutes(options.metrics));
   if (role === 'worker') return app;
   app.route('/', options.oauth);
   const rest = createRestRoutes(options.rest);

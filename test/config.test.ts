@@ -178,6 +178,7 @@ describe('faults', () => {
     ['CORS_ORIGINS', '*', 'origins like'],
     ['TRUSTED_PROXIES', 'proxy.internal', 'address ranges such as'],
     ['TRUSTED_PROXIES', '10.0.0.1/8', 'no bits beyond the prefix'],
+    ['METRICS_TOKEN', 'too-short', '16 to 256 visible'],
     ['LOG_LEVEL', 'verbose', 'debug, info, warn or error'],
   ])('%s=%s is refused with its name and what is expected', (name, value, expected) => {
     const message = refusalOf({ [name]: value });

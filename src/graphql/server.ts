@@ -17,6 +17,7 @@ import {
 } from './context.ts';
 import { type ErrorTranslation, translateError } from './errors.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits/limits.ts';
+import { type ObserveOperation, useOperationCount } from './operation-count.ts';
 import { useErrorTranslation, useLimits, useOperationEnd } from './plugins.ts';
 import { createSchema } from './schema.ts';
 import { attachWebSocket, type WebSockets, type WebSocketTimes } from './websocket.ts';
@@ -37,6 +38,8 @@ export type GraphQLServerOptions = ContextDependencies &
     readonly limits?: Limits;
     readonly webSocketTimes?: Partial<WebSocketTimes>;
     readonly onUnusedQuery?: 'error' | null;
+    /** Told of every operation and what came of it. */
+    readonly observeOperation?: ObserveOperation;
   };
 
 export type GraphQLServer = {
@@ -94,7 +97,12 @@ function createYogaServer(options: GraphQLServerOptions, factsOf: (request: Requ
       viewer === undefined
         ? createContext(options, await authenticate(request.headers), factsOf(request))
         : createContext(options, viewer, { address }),
-    plugins: [useLimits(options.limits ?? DEFAULT_LIMITS), useOperationEnd(), useErrorTranslation(options)],
+    plugins: [
+      useLimits(options.limits ?? DEFAULT_LIMITS),
+      useOperationEnd(),
+      useErrorTranslation(options),
+      ...(options.observeOperation === undefined ? [] : [useOperationCount(options.observeOperation)]),
+    ],
     maskedErrors: { maskError: (error) => translateError(error, newId(), options) },
     maxRequestBodySize: MAX_BODY_BYTES,
     // Ours are in browser-guard.ts: Yoga's reflects any origin, and it executes forms.

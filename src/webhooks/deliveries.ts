@@ -7,7 +7,7 @@ import type { LaneJobs } from '../platform/jobs.ts';
 import { createOutbound, type OutboundOptions } from '../platform/outbound/http-client.ts';
 import { startMover } from './mover.ts';
 import { startPump } from './pump.ts';
-import { createSettlement } from './settlement.ts';
+import { createSettlement, type ObserveSettled } from './settlement.ts';
 
 export type DeliveriesOptions = {
   /** Logs in as a member of the role optio_worker. */
@@ -20,12 +20,14 @@ export type DeliveriesOptions = {
   readonly onError: (error: Error) => void;
   /** From 0 up to, but not including, 1: the jitter of retries. */
   readonly random?: () => number;
+  readonly observeSettled?: ObserveSettled;
 };
 
 export type Deliveries = {
   /** Attempts under way end and are settled; nothing new is sent. */
   readonly stop: () => Promise<void>;
-  readonly load: () => { readonly lanes: number; readonly sending: number };
+  /** Lanes held, attempts on the wire, and results that are not written yet. */
+  readonly load: () => { readonly lanes: number; readonly sending: number; readonly backlog: number };
 };
 
 const PAUSE_MS = 250;
@@ -34,7 +36,14 @@ const PAUSE_MS = 250;
 export function startDeliveries(options: DeliveriesOptions): Deliveries {
   const { pool, clock, doorbell, onError, settings } = options;
   const outbound = createOutbound(settings);
-  const settlement = createSettlement({ pool, clock, doorbell, onError, pause });
+  const settlement = createSettlement({
+    pool,
+    clock,
+    doorbell,
+    onError,
+    pause,
+    observe: options.observeSettled,
+  });
   const pump = startPump({
     ...options,
     outbound,
@@ -44,7 +53,7 @@ export function startDeliveries(options: DeliveriesOptions): Deliveries {
   });
   const mover = startMover(options);
   return {
-    load: pump.load,
+    load: () => ({ ...pump.load(), backlog: settlement.backlog() }),
     stop: async () => {
       await Promise.all([mover.stop(), pump.stop()]);
       await settlement.drain();

@@ -22,7 +22,11 @@ export type SettlementOptions = {
   readonly onError: (error: Error) => void;
   /** Waits before a batch that failed is tried again. */
   readonly pause: () => Promise<void>;
+  /** Told of the attempts that were recorded. */
+  readonly observe?: ObserveSettled | undefined;
 };
+
+export type ObserveSettled = (settled: readonly Settled[]) => void;
 
 const MAX_BATCH = 500;
 
@@ -32,15 +36,17 @@ type Entry = { readonly settled: Settled; readonly done: () => void };
  * While one batch is written, the next one gathers: batches are small on an idle system and grow with the load.
  * A batch that the database does not take is tried again until it does; nothing that was sent is forgotten.
  */
-export function createSettlement({ pool, clock, doorbell, onError, pause }: SettlementOptions): Settlement {
+export function createSettlement(options: SettlementOptions): Settlement {
+  const { pool, clock, doorbell, onError, pause, observe } = options;
   const waiting: Entry[] = [];
   let running: Promise<void> | undefined;
 
   const write = async (batch: readonly Settled[]): Promise<void> => {
     for (;;) {
       try {
-        await inTransaction(pool, (client) => settleBatch(client, batch, clock.now()));
+        const ids = await inTransaction(pool, (client) => settleBatch(client, batch, clock.now()));
         doorbell.ring('updates');
+        observe?.(recorded(batch, ids));
         return;
       } catch (error) {
         onError(error instanceof Error ? error : new Error(String(error)));
@@ -72,6 +78,13 @@ export function createSettlement({ pool, clock, doorbell, onError, pause }: Sett
     drain: () => running ?? Promise.resolve(),
     backlog: () => waiting.length,
   };
+}
+
+/** Without what came late, from a worker that had lost its lane. */
+function recorded(batch: readonly Settled[], ids: readonly string[]): readonly Settled[] {
+  if (ids.length === batch.length) return batch;
+  const known = new Set(ids);
+  return batch.filter(({ delivery }) => known.has(delivery.id));
 }
 
 /** Whether the data themselves are refused (classes 22 and 23), which no second try can change. */

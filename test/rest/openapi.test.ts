@@ -61,6 +61,8 @@ function mountedRoutes(): readonly string[] {
       oauth: oauth.routes,
       rest: dependencies,
       health: { pingDatabase: unused, isMigrated: unused, isStopping: () => false },
+      metrics: { print: unused, token: undefined },
+      observeRequest: unused,
     }),
   );
   return app.routes

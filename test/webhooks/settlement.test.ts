@@ -301,6 +301,23 @@ describe('settlement', () => {
     expect(await getDelivery(context(), delivery.id)).toMatchObject({ status: 'SUCCEEDED', attemptCount: 1 });
   });
 
+  it('tells of the attempts that it recorded, not of what came late', async () => {
+    const [stale, fresh] = await emitAndClaim(2);
+    if (stale === undefined || fresh === undefined) throw new Error('Expected two deliveries.');
+    await settle(attemptOf(stale, retry()));
+    const observed: string[] = [];
+    const settlement = createSettlement({
+      pool: world.workerPool,
+      clock: world.clock,
+      doorbell: world.doorbell,
+      onError: (error) => expect.fail(error.message),
+      pause: () => Promise.resolve(),
+      observe: (batch) => observed.push(...batch.map(({ delivery }) => delivery.id)),
+    });
+    await Promise.all([stale, fresh].map((delivery) => settlement.add(attemptOf(delivery, SUCCEEDED))));
+    expect(observed).toEqual([fresh.id]);
+  });
+
   it('takes back what it wrote of a batch that fails in the middle', async () => {
     const first = await claimOne();
     const second = { ...first, id: 'not-a-uuid' };

@@ -6,6 +6,7 @@ import type { Cidr } from '../ip-range.ts';
 import type { Log } from '../log.ts';
 import { bodyLimit } from './body-limit.ts';
 import type { HttpEnv } from './env.ts';
+import { measureRequests, type ObserveRequest } from './metrics.ts';
 import { notFound } from './not-found.ts';
 import { problemResponse } from './problem.ts';
 import { requestLog } from './request-log.ts';
@@ -20,12 +21,15 @@ export type HttpShellOptions = {
   readonly trustedProxies?: readonly Cidr[];
   /** 1 MiB, if left out. */
   readonly maxBodyBytes?: number;
+  /** Told how each request went. */
+  readonly observeRequest?: ObserveRequest;
 };
 
 /** The app that the doors' routes are mounted on (`shell.route('/', routes)`). */
 export function createHttpShell(options: HttpShellOptions): Hono<HttpEnv> {
-  const { log, clock, https, trustedProxies = [], maxBodyBytes } = options;
+  const { log, clock, https, trustedProxies = [], maxBodyBytes, observeRequest } = options;
   const app = new Hono<HttpEnv>();
+  if (observeRequest !== undefined) app.use(measureRequests(observeRequest));
   app.use(requestLog({ log, clock, trustedProxies }), securityHeaders({ https }), bodyLimit(maxBodyBytes));
   app.notFound(notFound(app));
   app.onError((error, c) => {
