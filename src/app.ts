@@ -1,5 +1,6 @@
 /** The composition root: everything is wired here, by hand. */
 import type { Server } from 'node:http';
+import packageJson from '../package.json' with { type: 'json' };
 import type { Config } from './config.ts';
 import { createGraphQLServer } from './graphql/server.ts';
 import type { Clock } from './lib/clock.ts';
@@ -45,6 +46,8 @@ const POOL_SIZES = { tenant: 20, worker: 10, auth: 10 } as const;
 export async function startApp({ config, log, clock, prepared, publicUrl }: AppOptions): Promise<App> {
   const { keys, urls } = prepared;
   const report = (message: string) => (error: Error) => log.warn({ error }, message);
+  const tracing = await openTracing(config, report('traces cannot be sent'));
+  const trace = tracing?.trace;
   const metrics = createMetrics();
   const { observeRequest, observeOperation, observeSettled } = createObservers(metrics);
   const onIdleError = report('a database connection broke');
@@ -68,7 +71,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     doorbell,
     onError: report('lanes could not be queued; the scan will find them'),
   });
-  const webhooks = { clock, keys, targetPolicy: config.webhooks, wakeLanes: lanes.wake };
+  const webhooks = { clock, keys, targetPolicy: config.webhooks, wakeLanes: lanes.wake, trace };
 
   const oauth = createOAuth({
     pool: authPool,
@@ -98,6 +101,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
     observeOperation,
+    trace,
   });
 
   let stopping = false;
@@ -124,6 +128,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     },
     metrics: { print: metrics.print, token: config.metricsToken },
     observeRequest,
+    trace,
   });
   const deliveries =
     config.role === 'api'
@@ -137,6 +142,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
           settings: config.webhooks,
           onError: report('sending deliveries met an error'),
           observeSettled,
+          trace,
         });
   watch(metrics, {
     role: config.role,
@@ -174,6 +180,14 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       await jobs.stop();
       await doorbell.close();
       await Promise.all([tenancy.close(), workerPool.end(), authPool.end()]);
+      await tracing?.close();
     },
   };
+}
+
+/** Loaded only where it is set up: it is the heaviest of all packages. */
+async function openTracing({ tracing }: Config, onError: (error: Error) => void) {
+  if (tracing === undefined) return undefined;
+  const { startTracing } = await import('./platform/tracing/opentelemetry.ts');
+  return startTracing({ ...tracing, serviceVersion: packageJson.version, onError });
 }

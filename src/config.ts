@@ -63,6 +63,20 @@ const metricsToken = z
   .string()
   .regex(/^[\x21-\x7e]{16,256}$/, { error: 'expected 16 to 256 visible ASCII characters' });
 
+const collector = text
+  .refine((value) => isOrigin(value), { error: 'expected an http or https URL like http://collector:4318' })
+  .transform((value) => value.replace(/\/+$/, ''));
+const PAIRS = 'expected name=value, separated by commas, values percent-encoded';
+const pairs = z.string().transform((value, context) => {
+  try {
+    return Object.fromEntries(value.split(',').map(parsePair));
+  } catch {
+    context.addIssue({ code: 'custom', message: PAIRS });
+    return z.NEVER;
+  }
+});
+const ratio = z.coerce.number({ error: 'expected a number from 0 to 1' }).min(0).max(1);
+
 const ENVIRONMENT = z.object({
   NODE_ENV: z
     .enum(['development', 'test', 'production'], { error: 'expected development, test or production' })
@@ -99,6 +113,10 @@ const ENVIRONMENT = z.object({
   CORS_ORIGINS: origins.default([]),
   TRUSTED_PROXIES: cidrs.optional(),
   METRICS_TOKEN: metricsToken.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: collector.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: pairs.default({}),
+  OTEL_SERVICE_NAME: text.max(100).default('optio-connect'),
+  OTEL_TRACES_SAMPLER_ARG: ratio.default(1),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], { error: 'expected debug, info, warn or error' })
     .default('info'),
@@ -155,6 +173,8 @@ function freeze(env: Environment) {
     trustedProxies: env.TRUSTED_PROXIES ?? [],
     /** Undefined: the metrics are shown on this machine only. */
     metricsToken: env.METRICS_TOKEN,
+    /** Undefined: nothing is traced. */
+    tracing: tracingOf(env),
     bootstrap: {
       adminEmail: env.BOOTSTRAP_ADMIN_EMAIL,
       adminPassword: env.BOOTSTRAP_ADMIN_PASSWORD,
@@ -171,12 +191,29 @@ function freeze(env: Environment) {
   });
 }
 
+function tracingOf(env: Environment) {
+  if (env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return undefined;
+  return {
+    endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: env.OTEL_EXPORTER_OTLP_HEADERS,
+    serviceName: env.OTEL_SERVICE_NAME,
+    sampleRatio: env.OTEL_TRACES_SAMPLER_ARG,
+  };
+}
+
 function describe(issue: z.core.$ZodIssue): string {
   return `${issue.path[0]?.toString() ?? ''}: ${issue.message}`;
 }
 
 function parseUrl(value: string): URL | undefined {
   return URL.canParse(value) ? new URL(value) : undefined;
+}
+
+/** As OpenTelemetry writes headers in a variable. Throws on what is no pair. */
+function parsePair(pair: string): readonly [name: string, value: string] {
+  const [, name, value] = /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(pair) ?? [];
+  if (name === undefined || value === undefined) throw new Error('This is no pair.');
+  return [name, decodeURIComponent(value)];
 }
 
 function isOrigin(value: string): boolean {

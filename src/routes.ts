@@ -8,6 +8,7 @@ import { createMetricsRoutes, type MetricsRouteDeps, type ObserveRequest } from 
 import { createHttpShell } from './platform/http/shell.ts';
 import type { Cidr } from './platform/ip-range.ts';
 import type { Log } from './platform/log.ts';
+import type { Trace } from './platform/tracing/trace.ts';
 import { createDocsRoutes } from './rest/docs/routes.ts';
 import type { RestDependencies } from './rest/env.ts';
 import { createOpenApiRoutes } from './rest/openapi.ts';
@@ -25,6 +26,7 @@ export type RoutesOptions = {
   readonly health: HealthDeps;
   readonly metrics: MetricsRouteDeps;
   readonly observeRequest: ObserveRequest;
+  readonly trace: Trace | undefined;
 };
 
 /**

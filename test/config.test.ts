@@ -179,6 +179,9 @@ describe('faults', () => {
     ['TRUSTED_PROXIES', 'proxy.internal', 'address ranges such as'],
     ['TRUSTED_PROXIES', '10.0.0.1/8', 'no bits beyond the prefix'],
     ['METRICS_TOKEN', 'too-short', '16 to 256 visible'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', 'http or https URL'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'authorization', 'name=value'],
+    ['OTEL_TRACES_SAMPLER_ARG', '2', 'number from 0 to 1'],
     ['LOG_LEVEL', 'verbose', 'debug, info, warn or error'],
   ])('%s=%s is refused with its name and what is expected', (name, value, expected) => {
     const message = refusalOf({ [name]: value });
@@ -211,4 +214,24 @@ describe('faults', () => {
       expect(refusalOf({ [name]: 'tops3cr3t' })).not.toContain('tops3cr3t');
     },
   );
+});
+
+describe('tracing', () => {
+  it('is off unless there is somewhere to send it', () => {
+    expect(readConfig({ OTEL_SERVICE_NAME: 'optio' }).tracing).toBeUndefined();
+  });
+
+  it('takes headers as OpenTelemetry writes them', () => {
+    const { tracing } = readConfig({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/',
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20a%2Cb, x-tenant = north',
+      OTEL_TRACES_SAMPLER_ARG: '0.1',
+    });
+    expect(tracing).toEqual({
+      endpoint: 'http://collector:4318',
+      headers: { authorization: 'Bearer a,b', 'x-tenant': 'north' },
+      serviceName: 'optio-connect',
+      sampleRatio: 0.1,
+    });
+  });
 });

@@ -9,13 +9,18 @@ import { sha256 } from '../lib/crypto.ts';
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
+import { type Trace, traced } from '../platform/tracing/trace.ts';
 import { envelope } from './envelope.ts';
 import { findEventType } from './event-type.ts';
 
 /** Wakes the lanes (webhook subscriptions) of an organization that have something to send. */
 export type WakeLanes = (organizationId: string, subscriptionIds: readonly string[]) => void;
 
-export type EmitDependencies = { readonly clock: Clock; readonly wakeLanes: WakeLanes };
+export type EmitDependencies = {
+  readonly clock: Clock;
+  readonly wakeLanes: WakeLanes;
+  readonly trace?: Trace | undefined;
+};
 export type EmitContext = RequestContext & EmitDependencies;
 
 export type EventInput = {
@@ -58,10 +63,12 @@ export async function emitInTransaction(
   unit: Unit,
   organizationId: string,
   inputs: readonly EventInput[],
-  { clock, wakeLanes }: EmitDependencies,
+  { clock, wakeLanes, trace }: EmitDependencies,
 ): Promise<readonly EmittedEvent[]> {
   const events = prepare(organizationId, inputs, clock.now());
-  const rows = await store(unit, organizationId, events, clock.now());
+  const rows = await traced(trace, emitSpan(organizationId, events), () =>
+    store(unit, organizationId, events, clock.now()),
+  );
   const lanes = rows[0]?.lanes ?? [];
   if (lanes.length > 0) unit.afterCommit(() => wakeLanes(organizationId, lanes));
   // A key that stands twice in this batch: the statement does not see the deliveries that it makes itself.
@@ -121,6 +128,17 @@ function prepareOne(organizationId: string, input: EventInput, now: Date): Prepa
   const key = input.idempotencyKey ?? null;
   const asked = JSON.stringify([input.type, input.data, input.occurredAt ?? null]);
   return { id: newId(), type: input.type, occurredAt, body, key, hash: key === null ? null : sha256(asked) };
+}
+
+/** With the first event's id and type, which the spans of its attempts name as well. */
+function emitSpan(organizationId: string, events: readonly PreparedEvent[]) {
+  const attributes = {
+    'optio.organization_id': organizationId,
+    'optio.events': events.length,
+    'optio.event_id': events[0]?.id ?? '',
+    'optio.event_type': events[0]?.type ?? '',
+  };
+  return ['emit', { kind: 'internal', attributes }] as const;
 }
 
 type EmittedRow = {

@@ -8,6 +8,7 @@ import type { Viewer } from '../accounts/viewer.ts';
 import { newId } from '../lib/ids.ts';
 import { UNKNOWN_ADDRESS } from '../platform/http/client-address.ts';
 import type { Cidr } from '../platform/ip-range.ts';
+import type { Trace } from '../platform/tracing/trace.ts';
 import { createBrowserGuard } from './browser-guard.ts';
 import {
   type ContextDependencies,
@@ -18,6 +19,7 @@ import {
 import { type ErrorTranslation, translateError } from './errors.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits/limits.ts';
 import { type ObserveOperation, useOperationCount } from './operation-count.ts';
+import { useOperationTrace } from './operation-trace.ts';
 import { useErrorTranslation, useLimits, useOperationEnd } from './plugins.ts';
 import { createSchema } from './schema.ts';
 import { attachWebSocket, type WebSockets, type WebSocketTimes } from './websocket.ts';
@@ -40,6 +42,7 @@ export type GraphQLServerOptions = ContextDependencies &
     readonly onUnusedQuery?: 'error' | null;
     /** Told of every operation and what came of it. */
     readonly observeOperation?: ObserveOperation;
+    readonly trace?: Trace | undefined;
   };
 
 export type GraphQLServer = {
@@ -102,6 +105,7 @@ function createYogaServer(options: GraphQLServerOptions, factsOf: (request: Requ
       useOperationEnd(),
       useErrorTranslation(options),
       ...(options.observeOperation === undefined ? [] : [useOperationCount(options.observeOperation)]),
+      ...(options.trace === undefined ? [] : [useOperationTrace(options.trace)]),
     ],
     maskedErrors: { maskError: (error) => translateError(error, newId(), options) },
     maxRequestBodySize: MAX_BODY_BYTES,

@@ -36,6 +36,6 @@ export function bearerChallenge({
   };
 }
 
-function featureDependencies({ clock, keys, targetPolicy, wakeLanes }: RestDependencies) {
-  return { clock, keys, targetPolicy, wakeLanes };
+function featureDependencies({ clock, keys, targetPolicy, wakeLanes, trace }: RestDependencies) {
+  return { clock, keys, targetPolicy, wakeLanes, trace };
 }

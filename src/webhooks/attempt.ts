@@ -3,6 +3,8 @@ import type { Clock } from '../lib/clock.ts';
 import { type MasterKeys, unseal } from '../lib/crypto.ts';
 import type { AttemptResult, HeaderPairs } from '../platform/outbound/attempt-result.ts';
 import type { Outbound } from '../platform/outbound/http-client.ts';
+import type { Trace } from '../platform/tracing/trace.ts';
+import { traceAttempt } from './attempt-trace.ts';
 import { type CustomHeaders, maskHeaders } from './custom-headers.ts';
 import type { ClaimedDelivery, SubscriptionRow } from './lane-sql.ts';
 import { decideOutcome, type Outcome } from './outcome.ts';
@@ -31,6 +33,7 @@ export type AttemptDependencies = {
   readonly outbound: Pick<Outbound, 'post'>;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly trace?: Trace | undefined;
 };
 
 /** Opens what is sealed in the subscription. `retrySeconds` is the server's schedule, for those without their own. */
@@ -50,6 +53,16 @@ export function openTarget(row: SubscriptionRow, keys: MasterKeys, retrySeconds:
 
 /** Makes the next attempt of a delivery. Never throws: whatever happens is a result. */
 export async function makeAttempt(
+  deps: AttemptDependencies,
+  target: Target,
+  delivery: ClaimedDelivery,
+): Promise<Settled> {
+  return deps.trace === undefined
+    ? attempt(deps, target, delivery)
+    : traceAttempt(deps.trace, delivery, () => attempt(deps, target, delivery));
+}
+
+async function attempt(
   deps: AttemptDependencies,
   target: Target,
   delivery: ClaimedDelivery,

@@ -5,6 +5,7 @@ import type { MasterKeys } from '../lib/crypto.ts';
 import type { Doorbell } from '../platform/doorbell.ts';
 import type { LaneJobs } from '../platform/jobs.ts';
 import { createOutbound, type OutboundOptions } from '../platform/outbound/http-client.ts';
+import type { Trace } from '../platform/tracing/trace.ts';
 import { startMover } from './mover.ts';
 import { startPump } from './pump.ts';
 import { createSettlement, type ObserveSettled } from './settlement.ts';
@@ -21,6 +22,7 @@ export type DeliveriesOptions = {
   /** From 0 up to, but not including, 1: the jitter of retries. */
   readonly random?: () => number;
   readonly observeSettled?: ObserveSettled;
+  readonly trace?: Trace | undefined;
 };
 
 export type Deliveries = {

@@ -63,6 +63,7 @@ function mountedRoutes(): readonly string[] {
       health: { pingDatabase: unused, isMigrated: unused, isStopping: () => false },
       metrics: { print: unused, token: undefined },
       observeRequest: unused,
+      trace: undefined,
     }),
   );
   return app.routes

@@ -15,6 +15,8 @@ export type HttpVariables = {
   log: Log;
   /** Set by whoever has found out on whose behalf the request is made; for the access log. */
   organizationId?: string;
+  /** Where the request is traced: the id of its trace; for the log. */
+  traceId?: string;
 };
 
 export type HttpEnv = { Variables: HttpVariables; Bindings: ConnectionBindings };

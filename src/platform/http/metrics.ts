@@ -1,17 +1,15 @@
 /** GET /metrics for Prometheus, and how requests are measured for it. */
 import { Hono, type MiddlewareHandler } from 'hono';
-import { routePath } from 'hono/route';
 import { AppError } from '../../lib/errors.ts';
 import { mayReadMetrics } from '../metrics/access.ts';
+import type { HttpEnv } from './env.ts';
+import { methodOf, routeOf } from './route.ts';
 
 export type MetricsRouteDeps = {
   readonly print: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Opens the metrics to those who are not on this machine; undefined: to nobody. */
   readonly token: string | undefined;
 };
-
-/** What the server knows of the connection; never taken from the request. */
-export type ConnectionBindings = { readonly peerAddress?: string | undefined };
 
 /** How one request went. All of them come from small sets, whatever is sent. */
 export type RequestObservation = {
@@ -25,11 +23,8 @@ export type RequestObservation = {
 };
 
 /** GET /metrics, for those who may read them. Errors: `UNAUTHENTICATED`. */
-export function createMetricsRoutes({
-  print,
-  token,
-}: MetricsRouteDeps): Hono<{ Bindings: ConnectionBindings }> {
-  const app = new Hono<{ Bindings: ConnectionBindings }>();
+export function createMetricsRoutes({ print, token }: MetricsRouteDeps): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
   app.get('/metrics', async (c) => {
     if (!mayReadMetrics({ peerAddress: c.env?.peerAddress, headers: c.req.raw.headers }, token))
       throw refusal();
@@ -47,17 +42,14 @@ function refusal(): AppError {
 
 export type ObserveRequest = (observation: RequestObservation) => void;
 
-const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
-
 /** Tells `observe` how each request went. */
 export function measureRequests(observe: ObserveRequest): MiddlewareHandler {
   return async (c, next) => {
     const startedAt = performance.now();
     await next();
-    const pattern = routePath(c, -1);
     observe({
-      method: METHODS.has(c.req.method) ? c.req.method : 'other',
-      route: pattern === '/*' || pattern === '*' || pattern === '' ? 'none' : pattern,
+      method: methodOf(c),
+      route: routeOf(c),
       status: `${Math.floor(c.res.status / 100)}xx`,
       seconds: (performance.now() - startedAt) / 1_000,
     });

@@ -10,7 +10,7 @@ import type { ConnectionBindings, HttpEnv } from './env.ts';
 /** What load balancers make: short, and nothing in it that a log or a terminal could trip over. */
 const SANE_ID = /^[A-Za-z0-9][A-Za-z0-9._:=+/-]{0,127}$/;
 /** Probed every few seconds; their lines would bury the others. */
-const QUIET_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
+export const QUIET_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
 
 export type RequestLogOptions = {
   readonly log: Log;
@@ -26,7 +26,11 @@ export function requestLog({ log, clock, trustedProxies }: RequestLogOptions): M
     const requestId = saneId(c.req.header('x-request-id')) ?? newId();
     c.set('requestId', requestId);
     c.set('clientAddress', addressOf(c, trustedProxies));
-    c.set('log', log.child({ request_id: requestId }));
+    const traceId = c.get('traceId');
+    c.set(
+      'log',
+      log.child({ request_id: requestId, ...(traceId === undefined ? {} : { trace_id: traceId }) }),
+    );
     await next();
     c.res.headers.set('X-Request-Id', requestId);
     const organizationId = c.get('organizationId');

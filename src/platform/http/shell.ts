@@ -4,12 +4,14 @@ import type { Clock } from '../../lib/clock.ts';
 import { AppError } from '../../lib/errors.ts';
 import type { Cidr } from '../ip-range.ts';
 import type { Log } from '../log.ts';
+import type { Trace } from '../tracing/trace.ts';
 import { bodyLimit } from './body-limit.ts';
 import type { HttpEnv } from './env.ts';
 import { measureRequests, type ObserveRequest } from './metrics.ts';
 import { notFound } from './not-found.ts';
 import { problemResponse } from './problem.ts';
 import { requestLog } from './request-log.ts';
+import { traceRequests } from './request-trace.ts';
 import { securityHeaders } from './security-headers.ts';
 
 export type HttpShellOptions = {
@@ -23,13 +25,15 @@ export type HttpShellOptions = {
   readonly maxBodyBytes?: number;
   /** Told how each request went. */
   readonly observeRequest?: ObserveRequest;
+  readonly trace?: Trace | undefined;
 };
 
 /** The app that the doors' routes are mounted on (`shell.route('/', routes)`). */
 export function createHttpShell(options: HttpShellOptions): Hono<HttpEnv> {
-  const { log, clock, https, trustedProxies = [], maxBodyBytes, observeRequest } = options;
+  const { log, clock, https, trustedProxies = [], maxBodyBytes, observeRequest, trace } = options;
   const app = new Hono<HttpEnv>();
   if (observeRequest !== undefined) app.use(measureRequests(observeRequest));
+  if (trace !== undefined) app.use(traceRequests(trace));
   app.use(requestLog({ log, clock, trustedProxies }), securityHeaders({ https }), bodyLimit(maxBodyBytes));
   app.notFound(notFound(app));
   app.onError((error, c) => {
