@@ -2,11 +2,13 @@
 import type { Server } from 'node:http';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Config } from './config.ts';
+import { forgetExpiredKeys } from './events/idempotency-keys.ts';
 import { createGraphQLServer } from './graphql/server.ts';
 import type { Clock } from './lib/clock.ts';
 import { repeat } from './lib/repeat.ts';
 import { createObservers, watch } from './metrics.ts';
 import { createOAuth } from './oauth/authorization-server.ts';
+import { keepPartitions } from './platform/database/partitions.ts';
 import { createPool } from './platform/database/pool.ts';
 import { createTenancy } from './platform/database/tenancy.ts';
 import { openDoorbell } from './platform/doorbell.ts';
@@ -159,8 +161,8 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
   });
   const maintenance = repeat(
     async () => {
-      await workerPool.query('SELECT optio.ensure_partitions()');
-      await workerPool.query('DELETE FROM event_idempotency_keys WHERE expires_at <= $1', [clock.now()]);
+      await keepPartitions({ pool: workerPool, now: clock.now(), retention: config.retention });
+      await forgetExpiredKeys(workerPool, clock.now());
       await oauth.cleanUp();
     },
     { intervalMs: MAINTENANCE_MS, onError: report('maintenance failed; it is tried again in an hour') },

@@ -50,6 +50,10 @@ const origins = list.refine((values) => values.every((value) => parseUrl(value)?
 const retrySeconds = list
   .transform((values) => values.map(Number))
   .pipe(z.array(seconds, { error: SECONDS }).max(20));
+const days = (least: number, most: number) => {
+  const error = `expected days, ${least} to ${most}`;
+  return z.coerce.number({ error }).int({ error }).min(least, { error }).max(most, { error });
+};
 const email = z.email({ error: 'expected an email address' }).transform((value) => value.toLowerCase());
 const password = z.string().min(12, { error: 'expected at least 12 characters' }).max(1_024);
 const clientId = z
@@ -110,6 +114,8 @@ const ENVIRONMENT = z.object({
     .min(100)
     .max(60_000)
     .default(10_000),
+  RETENTION_DAYS: days(7, 3_650).default(90),
+  UPDATE_LOG_DAYS: days(1, 90).default(7),
   CORS_ORIGINS: origins.default([]),
   TRUSTED_PROXIES: cidrs.optional(),
   METRICS_TOKEN: metricsToken.optional(),
@@ -175,6 +181,8 @@ function freeze(env: Environment) {
     metricsToken: env.METRICS_TOKEN,
     /** Undefined: nothing is traced. */
     tracing: tracingOf(env),
+    /** How long history is kept. */
+    retention: { days: env.RETENTION_DAYS, updateLogDays: env.UPDATE_LOG_DAYS },
     bootstrap: {
       adminEmail: env.BOOTSTRAP_ADMIN_EMAIL,
       adminPassword: env.BOOTSTRAP_ADMIN_PASSWORD,

@@ -68,6 +68,7 @@ export async function retryDelivery(context: WebhookContext, id: string): Promis
         `The webhook subscription is ${state}; resume it, then its deliveries can be sent.`,
       );
     }
+    await requireEvent(tx, delivery);
     afterCommit(() => context.wakeLanes(organizationId, [delivery.subscriptionId]));
     return changeDelivery(tx, delivery, {
       status: delivery.attemptCount === 0 ? 'PENDING' : 'RETRYING',
@@ -130,6 +131,13 @@ async function lockDelivery(tx: Tx, organizationId: string, id: string): Promise
     await tx.$queryRaw`SELECT FROM deliveries WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid FOR UPDATE`;
   }
   return findDelivery(tx, organizationId, id);
+}
+
+/** A delivery may outlive its event by a little: they lie in partitions of their own. */
+async function requireEvent(tx: Tx, { organizationId, eventId }: Delivery): Promise<void> {
+  const where = { organizationId_id: { organizationId, id: eventId } };
+  const event = await tx.event.findUnique({ where, select: { id: true } });
+  if (event === null) throw new AppError('CONFLICT', 'The event of the delivery is past its retention.');
 }
 
 type Change = Pick<Delivery, 'status' | 'dueAt' | 'completedAt'> & Partial<Pick<Delivery, 'scheduleStart'>>;

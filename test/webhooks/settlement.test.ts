@@ -231,6 +231,16 @@ describe('what happened to a delivery while its attempt was under way (webhooks 
   });
 });
 
+describe('sending again', () => {
+  it('is refused when the event is past its retention: there is nothing left to send', async () => {
+    const delivery = await claimOne();
+    await settle(attemptOf(delivery, SUCCEEDED));
+    await world.query('DELETE FROM events WHERE id = $1', [delivery.eventId]);
+    await expect(retryDelivery(context(), delivery.id)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await getDelivery(context(), delivery.id)).toMatchObject({ status: 'SUCCEEDED' });
+  });
+});
+
 describe('a change of the subscription beside an open settlement', () => {
   it.each([
     ['pause', () => updateSubscription(context(), subscriptionId, { active: false })],
