@@ -34,10 +34,17 @@ export function createPool({ url, maxConnections, onIdleError, queryTimeoutMs }:
     idleTimeoutMillis: 60_000,
     ...givingUpAfter(queryTimeoutMs),
   });
-  pool.on('error', onIdleError);
+  reportIdleErrors(pool, onIdleError);
   // One that breaks while it is in use fails its query, and says so a second time: unheard, that would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
+}
+
+/** Reports connections that break while idle, until the pool is closed: `end` resolves before its connections are gone. */
+export function reportIdleErrors(pool: Pool, report: (error: Error) => void): void {
+  pool.on('error', (error) => {
+    if (!pool.ending) report(error);
+  });
 }
 
 /** What can run one statement: a pool, or a client in a transaction. */

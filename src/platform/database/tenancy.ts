@@ -5,7 +5,7 @@ import type { Prisma } from '../../generated/prisma/client.ts';
 import { PrismaClient } from '../../generated/prisma/client.ts';
 import { AppError } from '../../lib/errors.ts';
 import { isTransactionConflict } from './conflict.ts';
-import { givingUpAfter } from './pool.ts';
+import { givingUpAfter, reportIdleErrors } from './pool.ts';
 import { type TenantIdentity, TenantPool } from './tenant-pool.ts';
 import { translateDatabaseError } from './unavailable.ts';
 
@@ -50,7 +50,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     idleTimeoutMillis: 60_000,
     ...givingUpAfter(options.queryTimeoutMs),
   });
-  pool.on('error', options.onIdleError);
+  reportIdleErrors(pool, options.onIdleError);
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: TRANSACTION_LIMITS });
 
   const transact = <T>(identity: TenantIdentity, mode: 'read' | 'write', work: (tx: Tx) => Promise<T>) =>
