@@ -1,4 +1,5 @@
 /** Who a request is made by, and what that allows. Features ask here; no door decides. */
+import { type AuditSource, NO_ORIGIN, type RequestOrigin, sourceOf } from '../audit/entry.ts';
 import { AppError } from '../lib/errors.ts';
 import type { Tenancy, Tx, Unit } from '../platform/database/tenancy.ts';
 import type { TenantIdentity, TenantRole } from '../platform/database/tenant-pool.ts';
@@ -28,37 +29,51 @@ export type ViewerSession = { readonly id: string; readonly isPlatformAdmin: boo
 /** What an operation asks of its viewer: one of the roles (a session's or a user token's) and the scope (a token's). */
 export type Requirement = { readonly scope: Scope; readonly roles: readonly Exclude<TenantRole, 'CLIENT'>[] };
 
+/** What only a person who is signed in may, in one of the roles: no token is good for it. */
+export type SessionRequirement = { readonly scope: null; readonly roles: Requirement['roles'] };
+
 /** A viewer with its ways to the database. `read` may share one transaction within a request. */
 export type RequestContext = {
   readonly viewer: Viewer;
+  /** What the audit log names as the source of what the viewer does. */
+  readonly source: AuditSource;
   readonly read: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
   readonly write: <T>(work: (unit: Unit) => Promise<T>) => Promise<T>;
 };
 
 /** The context of a request: every read and write is a transaction of the viewer's organization. */
-export function requestContext(tenancy: Tenancy, viewer: Viewer): RequestContext {
+export function requestContext(
+  tenancy: Tenancy,
+  viewer: Viewer,
+  origin: RequestOrigin = NO_ORIGIN,
+): RequestContext {
   const identity: TenantIdentity = viewer;
   return {
     viewer,
+    source: sourceOf(viewer, origin),
     read: (work) => tenancy.read(identity, work),
     write: (work) => tenancy.write(identity, work),
   };
 }
 
 /** Refuses (`FORBIDDEN`, naming the scope or the role) unless the viewer's role and its token's scopes both allow it. */
-export function authorize(viewer: Viewer, requirement: Requirement): void {
-  if (viewer.scopes !== null && !holdsScope(viewer.scopes, requirement.scope)) {
-    throw new AppError('FORBIDDEN', `This needs the scope ${requirement.scope}.`, {
-      requiredScope: requirement.scope,
-    });
-  }
+export function authorize(viewer: Viewer, requirement: Requirement | SessionRequirement): void {
+  if (viewer.scopes !== null) authorizeToken(viewer.scopes, requirement.scope);
   if (viewer.role !== 'CLIENT' && !requirement.roles.includes(viewer.role)) {
     throw new AppError('FORBIDDEN', `This needs the role ${requirement.roles.join(' or ')}.`);
   }
 }
 
+function authorizeToken(granted: readonly string[], requiredScope: Scope | null): void {
+  if (requiredScope === null) {
+    throw new AppError('FORBIDDEN', 'This needs a person who is signed in; no access token is good for it.');
+  }
+  if (holdsScope(granted, requiredScope)) return;
+  throw new AppError('FORBIDDEN', `This needs the scope ${requiredScope}.`, { requiredScope });
+}
+
 /** Whether `authorize` would pass. */
-export function mayDo(viewer: Viewer, requirement: Requirement): boolean {
+export function mayDo(viewer: Viewer, requirement: Requirement | SessionRequirement): boolean {
   try {
     authorize(viewer, requirement);
     return true;

@@ -1,9 +1,9 @@
 /** Who may use a field: declared beside the field, checked before it resolves, and listed by a test. */
-import { authorize, type Requirement, type Viewer } from '../accounts/viewer.ts';
+import { authorize, type Requirement, type SessionRequirement, type Viewer } from '../accounts/viewer.ts';
 import { requireViewer } from './context.ts';
 
 /** `anyone`: also without credentials; `signed in`: any viewer, the rest is decided for what is asked for. */
-export type Access = 'anyone' | 'signed in' | Requirement;
+export type Access = 'anyone' | 'signed in' | Requirement | SessionRequirement;
 
 /** The options of a field that declares its access. */
 export function access(required: Access) {

@@ -1,5 +1,6 @@
 /** What every resolver is given: the viewer, and the way to the features on its behalf. */
 import type { Viewer } from '../accounts/viewer.ts';
+import { type RequestOrigin, sourceOf } from '../audit/entry.ts';
 import { AppError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { Tenancy } from '../platform/database/tenancy.ts';
@@ -21,6 +22,7 @@ export type RequestFacts = {
   readonly requestId?: string | undefined;
   /** Where it comes from. */
   readonly address: string;
+  readonly userAgent?: string | null | undefined;
 };
 
 export type GraphQLContext = Pick<RequestFacts, 'address'> & {
@@ -45,7 +47,7 @@ export type ContextDependencies = {
 export function createContext(
   dependencies: ContextDependencies,
   viewer: Viewer | null,
-  { requestId, address }: RequestFacts,
+  { requestId, address, userAgent = null }: RequestFacts,
 ): GraphQLContext {
   let id = requestId;
   let opened: (Features & { readonly end: () => Promise<void> }) | undefined;
@@ -54,7 +56,12 @@ export function createContext(
     address,
     requestId: () => (id ??= newId()),
     subscribeToUpdates: dependencies.subscribeToUpdates,
-    features: () => (opened ??= openFeatures(dependencies, requireViewer(viewer))),
+    features: () =>
+      (opened ??= openFeatures(dependencies, requireViewer(viewer), {
+        address,
+        userAgent,
+        requestId: (id ??= newId()),
+      })),
     end: async () => opened?.end(),
   };
 }
@@ -65,11 +72,12 @@ export function requireViewer(viewer: Viewer | null): Viewer {
   throw new AppError('UNAUTHENTICATED', 'This needs an access token in the Authorization header.');
 }
 
-function openFeatures({ tenancy, webhooks }: ContextDependencies, viewer: Viewer) {
+function openFeatures({ tenancy, webhooks }: ContextDependencies, viewer: Viewer, origin: RequestOrigin) {
   const shared = shareRead((work) => tenancy.read(viewer, work));
   const context: WebhookContext = {
     ...webhooks,
     viewer,
+    source: sourceOf(viewer, origin),
     read: shared.read,
     write: async (work) => {
       // The connection is given back first: an operation never holds two.

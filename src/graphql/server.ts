@@ -69,7 +69,7 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
   };
   return {
     fetch: async (request, requestId, address = UNKNOWN_ADDRESS) => {
-      factsOf.set(request, { requestId, address });
+      factsOf.set(request, { requestId, address, userAgent: request.headers.get('user-agent') });
       const response = guard.intercept(request) ?? (await yoga.fetch(request));
       return withCors(request, response);
     },
@@ -81,25 +81,25 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
         isAllowedOrigin: guard.isAllowedOrigin,
         maxMessageBytes: MAX_BODY_BYTES,
         trustedProxies: options.trustedProxies ?? [],
-        openOperation: (viewer, address) => yoga.getEnveloped({ viewer, address }),
+        openOperation: (viewer, facts) => yoga.getEnveloped({ viewer, facts }),
       }),
   };
 }
 
 const NO_FACTS: RequestFacts = { address: UNKNOWN_ADDRESS };
 
-/** A WebSocket authenticates before, and leaves the viewer, and where it is, in the context. */
-type InitialContext = { readonly viewer?: Viewer; readonly address?: string };
+/** A WebSocket authenticates before, and leaves the viewer, and what is known of it, in the context. */
+type InitialContext = { readonly viewer?: Viewer; readonly facts?: RequestFacts };
 
 function createYogaServer(options: GraphQLServerOptions, factsOf: (request: Request) => RequestFacts) {
   const { authenticate } = options;
   return createYoga<InitialContext, GraphQLContext>({
     schema: createSchema({ onUnusedQuery: options.onUnusedQuery ?? null }),
     graphqlEndpoint: GRAPHQL_PATH,
-    context: async ({ request, viewer, address = UNKNOWN_ADDRESS }) =>
+    context: async ({ request, viewer, facts = NO_FACTS }) =>
       viewer === undefined
         ? createContext(options, await authenticate(request.headers), factsOf(request))
-        : createContext(options, viewer, { address }),
+        : createContext(options, viewer, facts),
     plugins: [
       useLimits(options.limits ?? DEFAULT_LIMITS),
       useOperationEnd(),

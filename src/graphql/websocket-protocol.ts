@@ -16,13 +16,13 @@ import {
 import type { YogaServerInstance } from 'graphql-yoga';
 import type { Viewer } from '../accounts/viewer.ts';
 import { newId } from '../lib/ids.ts';
-import { requireViewer } from './context.ts';
+import { type RequestFacts, requireViewer } from './context.ts';
 import { type ErrorTranslation, publicExtensions, translateError } from './errors.ts';
 
 export type ProtocolOptions = ErrorTranslation & {
   readonly authenticate: (headers: Headers) => Promise<Viewer | null>;
   /** The pipeline of an operation on behalf of the viewer. */
-  readonly openOperation: (viewer: Viewer, address: string) => Enveloped;
+  readonly openOperation: (viewer: Viewer, facts: RequestFacts) => Enveloped;
 };
 
 export type Enveloped = ReturnType<YogaServerInstance<object, object>['getEnveloped']>;
@@ -31,8 +31,7 @@ export type Enveloped = ReturnType<YogaServerInstance<object, object>['getEnvelo
 export type SocketState = {
   readonly request: IncomingMessage;
   readonly close: (code: number, reason: string) => void;
-  /** Where the client is. */
-  readonly address: string;
+  readonly facts: RequestFacts;
   /** What credentials are looked for in. */
   readonly headers: Headers;
 };
@@ -109,7 +108,7 @@ async function prepare(
   const viewer = requireViewer(await options.authenticate(extra.headers));
   const { schema, parse, validate, contextFactory, execute, subscribe } = options.openOperation(
     viewer,
-    extra.address,
+    extra.facts,
   );
   const document = parse(query);
   const errors = validate(schema, document);

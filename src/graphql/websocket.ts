@@ -87,8 +87,8 @@ function serve(
   { protocol, keepAliveMs, logError, trustedProxies }: Serving,
 ): void {
   const close = (code: number, reason: string): void => socket.close(code, reason);
-  const address = addressOf(request, trustedProxies);
-  const state: SocketState = { request, close, address, headers: new Headers() };
+  const facts = { address: addressOf(request, trustedProxies), userAgent: request.headers['user-agent'] };
+  const state: SocketState = { request, close, facts, headers: new Headers() };
   const closed = protocol.opened(
     {
       protocol: socket.protocol,

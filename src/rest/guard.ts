@@ -1,6 +1,7 @@
 /** Who calls: the bearer token becomes the context that the features are called with. */
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { authorize, type Requirement, requestContext } from '../accounts/viewer.ts';
+import type { RequestOrigin } from '../audit/entry.ts';
 import { AppError } from '../lib/errors.ts';
 import type { RestDependencies, RestEnv } from './env.ts';
 
@@ -19,7 +20,7 @@ export function createGuard(deps: RestDependencies): Guard {
       throw new AppError('UNAUTHENTICATED', 'This needs an access token, not a session.');
     c.set('organizationId', viewer.organizationId);
     if (requirement !== undefined) authorize(viewer, requirement);
-    c.set('context', { ...requestContext(deps.tenancy, viewer), ...featureDependencies(deps) });
+    c.set('context', { ...requestContext(deps.tenancy, viewer, originOf(c)), ...featureDependencies(deps) });
     await next();
   };
 }
@@ -34,6 +35,11 @@ export function bearerChallenge({
     const value = challenge(c.error);
     if (value !== undefined) c.res.headers.set('WWW-Authenticate', value);
   };
+}
+
+function originOf(c: Context<RestEnv>): RequestOrigin {
+  const userAgent = c.req.header('user-agent') ?? null;
+  return { address: c.get('clientAddress'), userAgent, requestId: c.get('requestId') };
 }
 
 function featureDependencies({ clock, keys, targetPolicy, wakeLanes, trace }: RestDependencies) {

@@ -254,11 +254,13 @@ describe('the narrow roles', () => {
         'oauth_access_tokens',
         'signing_keys',
         'sessions',
+        'audit_entries',
       ],
     ],
     [
       'optio_auth',
       [
+        'audit_entries',
         'events',
         'event_idempotency_keys',
         'deliveries',
