@@ -11,7 +11,8 @@ import { newId } from '../lib/ids.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
 import { type Trace, traced } from '../platform/tracing/trace.ts';
 import { envelope } from './envelope.ts';
-import { findEventType } from './event-type.ts';
+import { canonicalJson, isShallow, MAX_DEPTH } from './event-data.ts';
+import { type EventType, findEventType } from './event-type.ts';
 
 /** Wakes the lanes (webhook subscriptions) of an organization that have something to send. */
 export type WakeLanes = (organizationId: string, subscriptionIds: readonly string[]) => void;
@@ -110,12 +111,24 @@ function findFaults(input: EventInput): readonly Fault[] {
       { path: ['event'], message: `There is no event type ${JSON.stringify(input.type.slice(0, 200))}.` },
     ];
   }
-  const faults = type.findFaults(input.data).map((fault) => ({ ...fault, path: ['data', ...fault.path] }));
+  const faults = [...dataFaults(type, input.data), ...timeFaults(input.occurredAt)];
   const key = input.idempotencyKey;
   if (key !== undefined && !/^[\x20-\x7e]{1,200}$/.test(key)) {
     faults.push({ path: ['idempotency_key'], message: 'Expected 1 to 200 printable ASCII characters.' });
   }
   return faults;
+}
+
+function dataFaults(type: EventType, data: unknown): readonly Fault[] {
+  if (!isShallow(data)) return [{ path: ['data'], message: `Expected at most ${MAX_DEPTH} levels.` }];
+  return type.findFaults(data).map((fault) => ({ ...fault, path: ['data', ...fault.path] }));
+}
+
+/** RFC 3339 has years of four digits; an event before 1970 is a clock that was never set. */
+function timeFaults(occurredAt: Date | undefined): readonly Fault[] {
+  const year = occurredAt?.getUTCFullYear() ?? 1970;
+  if (year >= 1970 && year <= 9999) return [];
+  return [{ path: ['occurred_at'], message: 'Expected a time of the years 1970 to 9999.' }];
 }
 
 function withoutIndex(fault: Fault): Fault {
@@ -126,7 +139,7 @@ function prepareOne(organizationId: string, input: EventInput, now: Date): Prepa
   const occurredAt = input.occurredAt ?? now;
   const body = envelope({ type: input.type, occurredAt, data: input.data, organizationId });
   const key = input.idempotencyKey ?? null;
-  const asked = JSON.stringify([input.type, input.data, input.occurredAt ?? null]);
+  const asked = canonicalJson([input.type, input.data, input.occurredAt ?? null]);
   return { id: newId(), type: input.type, occurredAt, body, key, hash: key === null ? null : sha256(asked) };
 }
 

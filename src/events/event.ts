@@ -11,6 +11,7 @@ import {
   toCount,
   toPage,
 } from '../lib/page.ts';
+import { searchable } from '../lib/text.ts';
 
 /** To see that an event occurred. */
 export const MAY_LIST_EVENTS = { scope: 'read:webhooks', roles: ['ADMIN'] } as const;
@@ -76,7 +77,7 @@ export async function findEventBodies(
 function conditions(organizationId: string, { types, since, until }: EventFilter) {
   return {
     organizationId,
-    ...(types === undefined ? {} : { type: { in: [...types] } }),
+    ...(types === undefined ? {} : { type: { in: types.map(searchable) } }),
     // The id holds the time of storing.
     id: {
       ...(since === undefined ? {} : { gte: lowestUuidAt(since) }),

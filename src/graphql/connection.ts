@@ -102,7 +102,7 @@ export function toCursor(id: string): string {
 function parseCursor(name: string, text: string): string {
   const hex = Buffer.from(text, 'base64url').toString('hex');
   const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  if (!isUuid(id)) throw fault(name, 'Expected a cursor of this list.');
+  if (!isUuid(id) || toCursor(id) !== text) throw fault(name, 'Expected a cursor of this list.');
   return id;
 }
 

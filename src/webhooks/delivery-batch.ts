@@ -19,6 +19,7 @@ import {
   toCount,
   toPage,
 } from '../lib/page.ts';
+import { searchable } from '../lib/text.ts';
 import { MAY_READ, type WebhookContext } from './context.ts';
 import type { DeliveryFilter } from './delivery.ts';
 
@@ -192,7 +193,7 @@ function conditions({ viewer }: WebhookContext, filter: DeliveryFilter): Prisma.
   if (statuses !== undefined) parts.push(Prisma.sql`status = ANY (${statuses}::text[]::"DeliveryStatus"[])`);
   if (subscriptionId !== undefined) parts.push(equalsId('subscription_id', subscriptionId));
   if (eventId !== undefined) parts.push(equalsId('event_id', eventId));
-  if (eventType !== undefined) parts.push(Prisma.sql`event_type = ${eventType}`);
+  if (eventType !== undefined) parts.push(Prisma.sql`event_type = ${searchable(eventType)}`);
   if (since !== undefined) parts.push(Prisma.sql`id >= ${lowestUuidAt(since)}::uuid`);
   if (until !== undefined) parts.push(Prisma.sql`id < ${lowestUuidAt(until)}::uuid`);
   return Prisma.join(parts, ' AND ');

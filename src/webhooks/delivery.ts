@@ -4,6 +4,7 @@ import type { Delivery, DeliveryAttempt, DeliveryStatus } from '../generated/pri
 import { AppError } from '../lib/errors.ts';
 import { isUuid, lowestUuidAt } from '../lib/ids.ts';
 import { type Page, type PageRequest, pageQuery, toPage } from '../lib/page.ts';
+import { searchable } from '../lib/text.ts';
 import type { Tx } from '../platform/database/tenancy.ts';
 import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
 import { findSubscription } from './subscription.ts';
@@ -102,7 +103,7 @@ function conditions(organizationId: string, filter: DeliveryFilter) {
     ...(statuses === undefined ? {} : { status: { in: [...statuses] } }),
     ...(subscriptionId === undefined ? {} : { subscriptionId: existingId(subscriptionId) }),
     ...(eventId === undefined ? {} : { eventId: existingId(eventId) }),
-    ...(eventType === undefined ? {} : { eventType }),
+    ...(eventType === undefined ? {} : { eventType: searchable(eventType) }),
     // The id holds the time of creation.
     id: {
       ...(since === undefined ? {} : { gte: lowestUuidAt(since) }),

@@ -13,6 +13,7 @@ import {
   toCount,
   toPage,
 } from '../lib/page.ts';
+import { searchable } from '../lib/text.ts';
 import type { Tx } from '../platform/database/tenancy.ts';
 import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
 import { moveFirstPiece } from './mover.ts';
@@ -206,7 +207,7 @@ function conditions(organizationId: string, { eventType, active }: SubscriptionF
   return {
     organizationId,
     deletedAt: null,
-    ...(eventType === undefined ? {} : { eventTypes: { hasSome: [eventType, '*'] } }),
+    ...(eventType === undefined ? {} : { eventTypes: { hasSome: [searchable(eventType), '*'] } }),
     ...(active === undefined ? {} : { status: active ? ('ACTIVE' as const) : { not: 'ACTIVE' as const } }),
   };
 }

@@ -65,7 +65,9 @@ export function startUpdates(options: UpdatesOptions): Updates {
     subscribe: (viewer, request) => {
       authorize(viewer, MAY_READ);
       requireOwnOrganization(viewer, request.organizationId);
-      return openStream({ reader, ...options }, viewer, request);
+      // Before anything is opened: what is no cursor is refused as the whole request.
+      const after = request.after === undefined ? undefined : decodeCursor(request.after);
+      return openStream({ reader, ...options, after }, viewer, request);
     },
     subscriberCount: () => [...reader.subscribers()].length,
     close: async () => {
@@ -75,7 +77,10 @@ export function startUpdates(options: UpdatesOptions): Updates {
   };
 }
 
-type StreamDeps = Pick<UpdatesOptions, 'pool' | 'clock'> & { readonly reader: UpdateReader };
+type StreamDeps = Pick<UpdatesOptions, 'pool' | 'clock'> & {
+  readonly reader: UpdateReader;
+  readonly after: ReturnType<typeof decodeCursor> | undefined;
+};
 type Joined = { subscriber?: Subscriber };
 
 /** A generator that waits does not hear that it is to return; so its subscriber is told. */
@@ -98,12 +103,11 @@ function openStream(
 }
 
 async function* stream(
-  { reader, pool, clock }: StreamDeps,
+  { reader, pool, clock, after }: StreamDeps,
   viewer: Viewer,
   request: UpdateRequest,
   joined: Joined,
 ): AsyncGenerator<StreamItem> {
-  const after = request.after === undefined ? undefined : decodeCursor(request.after);
   const { subscriber, state } = await reader.join((position) =>
     createSubscriber(viewer, request.filter ?? {}, position),
   );

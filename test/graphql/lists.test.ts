@@ -35,6 +35,14 @@ const SUBSCRIPTIONS = graphql(`
   }
 `);
 
+const NESTED = graphql(`
+  query NestedDeliveries($filter: DeliveryFilter) {
+    organization {
+      webhookSubscriptions { nodes { deliveries(filter: $filter) { nodes { id } totalCount { value } } } }
+    }
+  }
+`);
+
 const EVENTS = graphql(`
   query Events($filter: EventFilter) {
     organization { events(filter: $filter, first: 100) { nodes { id type } } }
@@ -107,6 +115,11 @@ describe('Pages (convention 1)', () => {
     ['less than none', { last: -1 }, /^last: Expected 0 to 100, not -1\.$/],
     ['both directions', { first: 1, last: 1 }, /not both/],
     ['a cursor that is none', { after: 'nonsense' }, /^after: Expected a cursor of this list\.$/],
+    [
+      'a cursor that was changed',
+      { before: `${'A'.repeat(21)}B` },
+      /^before: Expected a cursor of this list\.$/,
+    ],
   ] as const)('refuses %s, and says so', async ([, variables, message]) => {
     const { errors } = await execute(server, 'north', LIST, variables);
     expect(errors).toEqual([
@@ -174,6 +187,18 @@ describe('Filters', () => {
     expect(
       (await list({ filter: { subscriptionId: globalId('Event', oldest?.eventId ?? '') } })).ids,
     ).toEqual([]);
+  });
+
+  test('by a text with NUL, which the database cannot hold, match nothing', async () => {
+    const eventType = 'badge.earned\0';
+    const { organization } = await read(server, 'north', LIST, { filter: { eventType } });
+    expect(organization?.deliveries.nodes).toEqual([]);
+    const subscriptions = await read(server, 'north', SUBSCRIPTIONS, { filter: { eventType: '\0' } });
+    expect(subscriptions.organization?.webhookSubscriptions.nodes.length).toBeGreaterThanOrEqual(0);
+    const events = await read(server, 'north', EVENTS, { filter: { types: ['\0', '\0badge.earned'] } });
+    expect(events.organization?.events.nodes).toEqual([]);
+    const nested = await execute(server, 'north', NESTED, { filter: { eventType } });
+    expect(nested.errors).toBeUndefined();
   });
 
   test('of subscriptions and events', async () => {

@@ -97,3 +97,19 @@ test('carries what is emitted, and after a cut everything that was missed, once'
   await after.client.dispose();
   await expect.poll(() => world.updates.subscriberCount()).toBe(0);
 });
+
+test('refuses a cursor that is none before anything is opened, with its path', async () => {
+  const client = createClient({
+    url: server.webSocketUrl,
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: 'Bearer north' },
+  });
+  const variables = { organizationId: globalId('Organization', NORTH), after: 'nonsense' };
+  const { value } = await client.iterate({ query: FOLLOW, variables }).next();
+  expect(value?.errors?.[0]?.extensions).toEqual({
+    code: 'BAD_USER_INPUT',
+    faults: [{ path: ['after'], message: 'Expected a cursor as the stream gave it.' }],
+  });
+  expect(world.updates.subscriberCount()).toBe(0);
+  await client.dispose();
+});

@@ -54,6 +54,13 @@ describe('Answers', () => {
     });
   });
 
+  test('are 400 for a day or an hour that there is not', async () => {
+    for (const since of ['2026-02-30T00:00:00Z', '2026-01-01T24:30:00Z', '2026-01-01T00:00:00+25:00']) {
+      const query = `{ organization { deliveries(filter: { since: "${since}" }) { nodes { id } } } }`;
+      expect((await post(server, 'north', { query })).status).toBe(400);
+    }
+  });
+
   test('are 405 for a mutation by GET', async () => {
     const query = 'mutation { cancelDelivery(input: { id: "x" }) { __typename } }';
     const response = await send(

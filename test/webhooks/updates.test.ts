@@ -205,10 +205,9 @@ describe('a cursor that cannot be gone on from (webhooks rules 36, 37)', () => {
   });
 
   it('that is none: refused, and nothing stays open', async () => {
-    await expect(bench.open({ after: 'nonsense' }).next()).rejects.toMatchObject({
-      code: 'VALIDATION',
-      faults: [{ path: ['after'] }],
-    });
+    expect(() => bench.open({ after: 'nonsense' })).toThrow(
+      expect.objectContaining({ code: 'VALIDATION', faults: [expect.objectContaining({ path: ['after'] })] }),
+    );
     expect(world.updates.subscriberCount()).toBe(0);
   });
 });

@@ -1,9 +1,10 @@
 /** The scalars beside GraphQL's own. */
 import { GraphQLError } from 'graphql';
+import { z } from 'zod';
 import type { Builder } from '../builder.ts';
 
-// RFC 3339 5.6, with the letters in upper case.
-const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+// RFC 3339 5.6, with the letters in upper case; only days that there are.
+const DATE_TIME = z.iso.datetime({ offset: true });
 const MAX_CURSOR_LENGTH = 200;
 
 /** Registers the scalars. */
@@ -40,7 +41,7 @@ export function addScalars(builder: Builder): void {
 }
 
 function parseDateTime(value: unknown): Date {
-  const time = typeof value === 'string' && DATE_TIME.test(value) ? new Date(value) : undefined;
+  const time = DATE_TIME.safeParse(value).success ? new Date(String(value)) : undefined;
   if (time !== undefined && !Number.isNaN(time.getTime())) return time;
   throw badInput('Expected an instant such as 2026-11-23T09:30:00Z.');
 }
