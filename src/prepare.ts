@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { type BootstrapResult, bootstrap } from './accounts/bootstrap.ts';
 import type { Config } from './config.ts';
+import { storeCatalog } from './events/store-catalog.ts';
 import type { Clock } from './lib/clock.ts';
 import type { MasterKeys } from './lib/crypto.ts';
 import { type BootstrappedClient, bootstrapClient } from './oauth/bootstrap-client.ts';
@@ -46,7 +47,7 @@ async function openDatabase(config: Config, log: Log): Promise<{ url: string; st
   return startEmbeddedPostgres({ directory: join(config.dataDirectory, 'postgres'), log });
 }
 
-/** What the owner alone may do: queues, partitions, the first accounts. Processes that start at once take turns. */
+/** What the owner alone may do: queues, partitions, the catalogue, the first accounts. Processes that start at once take turns. */
 async function furnish(url: string, config: Config, log: Log, clock: Clock): Promise<Prepared['first']> {
   const owner = createPool({
     url,
@@ -57,6 +58,7 @@ async function furnish(url: string, config: Config, log: Log, clock: Clock): Pro
   try {
     await installJobs(owner);
     await owner.query('SELECT optio.ensure_partitions()');
+    await storeCatalog(owner);
     const { adminEmail, adminPassword, clientId, clientSecret } = config.bootstrap;
     return await bootstrap({
       pool: owner,
