@@ -13,7 +13,7 @@ import {
   type SqlQuery,
   type SqlResultSet,
 } from '@prisma/driver-adapter-utils';
-import { DatabaseError, Pool, type QueryArrayConfig, type QueryArrayResult } from 'pg';
+import { type ClientBase, DatabaseError, Pool, type QueryArrayConfig, type QueryArrayResult } from 'pg';
 
 const CHAR_OID = 18;
 const TEXT_OID = 25;
@@ -94,10 +94,21 @@ async function sweepShadows(pool: Pool): Promise<void> {
 
 function openPool(url: string): Pool {
   // The engine keeps state in its session (an advisory lock), so it must stay on one connection.
-  const pool = new Pool({ connectionString: url, max: 1, idleTimeoutMillis: 0, keepAlive: true });
+  const pool = new Pool({
+    connectionString: url,
+    max: 1,
+    idleTimeoutMillis: 0,
+    keepAlive: true,
+    onConnect: usePublicSchema as (client: ClientBase) => void, // The pool waits for it, which its types do not say.
+  });
   // A connection lost while idle shows itself at the next query.
   pool.on('error', () => undefined);
   return pool;
+}
+
+/** Else a schema of the owner's own name, such as `optio` is for an owner of that name, would get the tables. */
+async function usePublicSchema(client: ClientBase): Promise<void> {
+  await client.query('SET search_path TO public');
 }
 
 async function adapt(

@@ -61,6 +61,27 @@ describe('an empty database', () => {
     ]);
   });
 
+  it('gets its tables in public, though the owner has a schema of its own name', async () => {
+    const owner = `owner_${database.name}`;
+    await query(database.ownerUrl, `CREATE ROLE ${owner} LOGIN SUPERUSER PASSWORD 'of-the-owner'`);
+    await query(database.ownerUrl, `CREATE SCHEMA AUTHORIZATION ${owner}`);
+    const url = new URL(database.ownerUrl);
+    [url.username, url.password] = [owner, 'of-the-owner'];
+    try {
+      await migrate({ url: url.href, directory: fixture.directory, log: { info: () => undefined } });
+      const tables = await query(
+        database.ownerUrl,
+        "SELECT schemaname, tablename FROM pg_tables WHERE tablename IN ('accounts', '_prisma_migrations') ORDER BY 2",
+      );
+      expect(tables).toEqual([
+        { schemaname: 'public', tablename: '_prisma_migrations' },
+        { schemaname: 'public', tablename: 'accounts' },
+      ]);
+    } finally {
+      await query(database.ownerUrl, `REASSIGN OWNED BY ${owner} TO CURRENT_USER; DROP ROLE ${owner}`);
+    }
+  });
+
   it('keeps the history as prisma migrate does', async () => {
     await run();
     const rows = await query(
