@@ -176,6 +176,8 @@ describe('what only admins may look at', () => {
     'oauth_clients',
     'oauth_client_secrets',
     'oauth_access_tokens',
+    'oauth_consents',
+    'oauth_grants',
   ];
 
   it.each(['STUDENT', 'EDUCATOR', '', 'admin'])(
@@ -252,6 +254,10 @@ describe('the narrow roles', () => {
         'oauth_clients',
         'oauth_client_secrets',
         'oauth_access_tokens',
+        'oauth_consents',
+        'oauth_grants',
+        'oauth_authorization_codes',
+        'oauth_refresh_tokens',
         'signing_keys',
         'sessions',
         'audit_entries',
@@ -281,6 +287,8 @@ describe('the narrow roles', () => {
         'event_idempotency_keys',
         'installation',
         'partitioning',
+        'oauth_authorization_codes',
+        'oauth_refresh_tokens',
       ],
     ],
   ])('%s cannot read %j', async (role, names) => {
