@@ -81,6 +81,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     issuer: publicUrl,
     clock,
     reportError: (error) => log.error({ error }, 'the authorization server failed'),
+    onReuse: (fields) => log.warn(fields, 'what was exchanged before came again; its grant was ended'),
   });
   const updates = startUpdates({
     pool: workerPool,

@@ -6,14 +6,21 @@ import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
 import type { AppError } from '../lib/errors.ts';
 import { createIdGenerator } from '../lib/ids.ts';
+import type { Queryable } from '../platform/database/pool.ts';
 import { createAccessTokens } from './access-token.ts';
+import { createAccessTokenVerifier } from './access-token-verifier.ts';
 import { authenticateBearer, type BearerRequest, challenge } from './bearer.ts';
 import { cleanUpAccessTokens } from './clean-up.ts';
 import { createClients } from './client.ts';
+import type { ReuseReport } from './exchange.ts';
+import { authorizationCodeGrant } from './grant-authorization-code.ts';
 import { clientCredentialsGrant } from './grant-client-credentials.ts';
+import { refreshTokenGrant } from './grant-refresh-token.ts';
 import { protectedResourceMetadataUrl } from './metadata.ts';
+import { revokeGrantsOfUser } from './revocation.ts';
 import { createOAuthRoutes } from './routes.ts';
 import { createSigningKeys } from './signing-key.ts';
+import type { Grant } from './token.ts';
 
 export type OAuthDeps = {
   /** Logs in as a member of the role optio_auth. */
@@ -24,6 +31,8 @@ export type OAuthDeps = {
   readonly clock: Clock;
   /** Told of every failure that a client sees as `server_error` only. */
   readonly reportError: (error: unknown) => void;
+  /** Told when a code or refresh token was used again and its grant was ended for that. */
+  readonly onReuse: (report: ReuseReport) => void;
   readonly newId?: () => string;
 };
 
@@ -33,6 +42,8 @@ export type OAuth = {
   readonly authenticate: (request: BearerRequest) => Promise<Viewer>;
   /** Those of the viewers whose tokens still hold: for what outlives its request, such as a stream. */
   readonly findHeld: (viewers: readonly Viewer[]) => Promise<ReadonlySet<Viewer>>;
+  /** Ends all tokens of a user: on a password change and on deactivation. Takes part in the transaction it is given. */
+  readonly revokeGrantsOfUser: (userId: string, db?: Queryable) => Promise<number>;
   /** The WWW-Authenticate header for a refusal; undefined when there is none to give. */
   readonly challenge: (error: AppError) => string | undefined;
   /** Deletes what has expired; answers how many access tokens that were. For a scheduled job. */
@@ -45,13 +56,20 @@ export function createOAuth(deps: OAuthDeps): OAuth {
   const newId = deps.newId ?? createIdGenerator(() => clock.now().getTime());
   const signingKeys = createSigningKeys(deps);
   const accessTokens = createAccessTokens({ pool, signingKeys, issuer, clock, newId });
+  const verifier = createAccessTokenVerifier({ pool, signingKeys, issuer, clock });
   const clients = createClients({ pool, clock });
-  const grants = new Map([['client_credentials', clientCredentialsGrant(accessTokens)]]);
+  const exchange = { pool, accessTokens, clock, newId, onReuse: deps.onReuse };
+  const grants = new Map<string, Grant>([
+    ['authorization_code', authorizationCodeGrant(exchange)],
+    ['refresh_token', refreshTokenGrant(exchange)],
+    ['client_credentials', clientCredentialsGrant(accessTokens)],
+  ]);
   const resourceMetadata = protectedResourceMetadataUrl(issuer);
   return {
-    routes: createOAuthRoutes({ issuer, signingKeys, clients, grants, reportError }),
-    authenticate: (request) => authenticateBearer(request, accessTokens.verify),
-    findHeld: accessTokens.findHeld,
+    routes: createOAuthRoutes({ pool, clock, issuer, signingKeys, clients, grants, verifier, reportError }),
+    authenticate: (request) => authenticateBearer(request, verifier.verify),
+    findHeld: verifier.findHeld,
+    revokeGrantsOfUser: (userId, db = pool) => revokeGrantsOfUser(db, userId, clock.now()),
     challenge: (error) => challenge(error, resourceMetadata),
     cleanUp: () => cleanUpAccessTokens({ pool, clock }),
   };

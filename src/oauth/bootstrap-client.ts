@@ -90,6 +90,8 @@ async function createFirstClient(
     status: 'APPROVED',
     grantTypes: ['client_credentials'],
     scopes: SCOPES.map(({ name }) => name),
+    redirectUris: [],
+    requiresPkce: true,
   } as const;
   await tx.query(insertClient(client, clock.now()));
   const row = { organizationId, id: newId(), clientRef: id, hash: sha256(secret) };

@@ -13,6 +13,7 @@ export type Client = {
   readonly status: 'PENDING' | 'APPROVED' | 'REJECTED' | 'SUSPENDED';
   readonly grantTypes: readonly string[];
   readonly scopes: readonly string[];
+  readonly redirectUris: readonly string[];
   /** SHA-256 of each secret that was valid when the client was read; several during a rotation. */
   readonly secretHashes: readonly Buffer[];
 };

@@ -2,22 +2,35 @@
 import { SCOPES } from '../accounts/scope.ts';
 
 /** Where the OAuth endpoints lie below the issuer. */
+export const AUTHORIZE_PATH = '/api/oauth/authorize';
 export const TOKEN_PATH = '/api/oauth/token';
+export const REVOKE_PATH = '/api/oauth/revoke';
+export const INTROSPECT_PATH = '/api/oauth/introspect';
 export const JWKS_PATH = '/api/oauth/jwks';
 
 const AUTHORIZATION_SERVER = '/.well-known/oauth-authorization-server';
 const PROTECTED_RESOURCE = '/.well-known/oauth-protected-resource';
 
-/** RFC 8414 2. It names what there is; without an authorization endpoint there are no response types. */
+const WITH_SECRET = ['client_secret_basic', 'client_secret_post'] as const;
+
+/** RFC 8414 2, with the member of RFC 9207 3. It names what there is, and no more. */
 export function authorizationServerMetadata(issuer: string, grantTypes: Iterable<string>) {
   return {
     issuer,
+    authorization_endpoint: urlBelow(issuer, AUTHORIZE_PATH),
     token_endpoint: urlBelow(issuer, TOKEN_PATH),
+    revocation_endpoint: urlBelow(issuer, REVOKE_PATH),
+    introspection_endpoint: urlBelow(issuer, INTROSPECT_PATH),
     jwks_uri: urlBelow(issuer, JWKS_PATH),
     scopes_supported: SCOPES.map(({ name }) => name),
-    response_types_supported: [],
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
     grant_types_supported: [...grantTypes],
-    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    code_challenge_methods_supported: ['S256'],
+    token_endpoint_auth_methods_supported: [...WITH_SECRET, 'none'],
+    revocation_endpoint_auth_methods_supported: [...WITH_SECRET, 'none'],
+    introspection_endpoint_auth_methods_supported: [...WITH_SECRET],
+    authorization_response_iss_parameter_supported: true,
   };
 }
 

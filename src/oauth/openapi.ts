@@ -1,71 +1,24 @@
 /** The authorization server as OpenAPI describes it; the routes are in routes.ts. */
-import { createRoute, z } from '@hono/zod-openapi';
-import { OAUTH_ERROR_CODES, type OAuthErrorCode } from './error.ts';
-import { JWKS_PATH, metadataPaths, TOKEN_PATH } from './metadata.ts';
+import { createRoute, type RouteConfig, type z } from '@hono/zod-openapi';
+import type { OAuthErrorCode } from './error.ts';
+import { INTROSPECT_PATH, JWKS_PATH, metadataPaths, REVOKE_PATH, TOKEN_PATH } from './metadata.ts';
+import {
+  authorizationServer,
+  introspection,
+  jwks,
+  oauthError,
+  protectedResource,
+  tokenReference,
+  tokenRequest,
+  tokenResponse,
+} from './openapi-schema.ts';
 
 /** The name of the scheme by which clients authenticate in the Authorization header (RFC 6749 2.3.1). */
 export const CLIENT_SCHEME = 'client_secret_basic';
 
-const tokenRequest = z
-  .object({
-    grant_type: z.literal('client_credentials'),
-    scope: z.string().optional().openapi({
-      description: 'Names, separated by spaces; all that the client is approved for, if left out.',
-      example: 'read:webhooks write:events',
-    }),
-    client_id: z.string().optional().openapi({ description: 'client_secret_post only.' }),
-    client_secret: z
-      .string()
-      .optional()
-      .openapi({ format: 'password', description: 'client_secret_post only; never beside the header.' }),
-  })
-  .openapi('TokenRequest', { description: 'RFC 6749 4.4.2. Each parameter at most once.' });
-
-const tokenResponse = z
-  .object({
-    access_token: z.string().openapi({ description: 'A JWT (RFC 9068).' }),
-    token_type: z.literal('Bearer'),
-    expires_in: z.int().openapi({ description: 'Seconds.', example: 3600 }),
-    scope: z.string().openapi({ example: 'read:webhooks write:events' }),
-  })
-  .openapi('TokenResponse', { description: 'RFC 6749 5.1.' });
-
-const oauthError = z
-  .object({
-    error: z.enum(OAUTH_ERROR_CODES),
-    error_description: z.string().openapi({ example: 'The client is unknown or its secret is wrong.' }),
-  })
-  .openapi('OAuthError', { description: 'RFC 6749 5.2.' });
-
-const jwks = z
-  .object({
-    keys: z.array(
-      z.looseObject({ kty: z.string(), kid: z.string(), alg: z.string(), use: z.literal('sig') }),
-    ),
-  })
-  .openapi('JWKS', { description: 'RFC 7517 5.' });
-
-const authorizationServer = z
-  .object({
-    issuer: z.url(),
-    token_endpoint: z.url(),
-    jwks_uri: z.url(),
-    scopes_supported: z.array(z.string()),
-    response_types_supported: z.array(z.string()),
-    grant_types_supported: z.array(z.string()),
-    token_endpoint_auth_methods_supported: z.array(z.string()),
-  })
-  .openapi('AuthorizationServerMetadata', { description: 'RFC 8414 2.' });
-
-const protectedResource = z
-  .object({
-    resource: z.url(),
-    authorization_servers: z.array(z.url()),
-    scopes_supported: z.array(z.string()),
-    bearer_methods_supported: z.array(z.string()),
-    resource_name: z.string(),
-  })
-  .openapi('ProtectedResourceMetadata', { description: 'RFC 9728 2.' });
+const NO_STORE = {
+  'Cache-Control': { schema: { type: 'string' as const, const: 'no-store' }, description: 'RFC 6749 5.1.' },
+};
 
 /**
  * The definitions of the routes. For an issuer with a path the metadata is served below another root, too, where
@@ -75,6 +28,8 @@ export function oauthDefinitions() {
   const paths = metadataPaths('https://issuer.invalid');
   return [
     tokenDefinition(),
+    revokeDefinition(),
+    introspectDefinition(),
     publicDocument(JWKS_PATH, 'getJwks', 'Get the keys that access tokens are signed with', jwks),
     ...paths.authorizationServer.map((path) =>
       publicDocument(
@@ -96,32 +51,97 @@ export function oauthDefinitions() {
 }
 
 function tokenDefinition() {
-  const examples = {
-    'all scopes': { value: { grant_type: 'client_credentials' } },
-    'some scopes': { value: { grant_type: 'client_credentials', scope: 'read:webhooks write:events' } },
-  };
-  const noStore = {
-    'Cache-Control': { schema: { type: 'string' as const, const: 'no-store' }, description: 'RFC 6749 5.1.' },
-  };
-  return createRoute({
-    method: 'post',
+  return formDefinition({
     path: TOKEN_PATH,
     operationId: 'requestToken',
-    tags: ['OAuth'],
     summary: 'Request an access token',
+    description: 'With a code, a refresh token, or for the client itself.',
+    body: tokenRequest,
+    examples: {
+      'all scopes': { value: { grant_type: 'client_credentials' } },
+      'some scopes': { value: { grant_type: 'client_credentials', scope: 'read:webhooks write:events' } },
+      'with a code': {
+        value: {
+          grant_type: 'authorization_code',
+          code: 'pT0BqYz9gM3dN1xWc7fKa5VhRj8LsUe2oQiX4rDvEtH',
+          redirect_uri: 'https://lms.example/oauth/callback',
+          code_verifier: 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+        },
+      },
+      'with a refresh token': {
+        value: { grant_type: 'refresh_token', refresh_token: 'Zr5kQw8nYc2TbXs7LfJd9GmHp4VeAu1RiOo3NtKxBqM' },
+      },
+    },
+    success: { ...json('A token.', tokenResponse), headers: NO_STORE },
+    faults: [
+      'invalid_request',
+      'invalid_grant',
+      'invalid_scope',
+      'unauthorized_client',
+      'unsupported_grant_type',
+    ],
+  });
+}
+
+function revokeDefinition() {
+  return formDefinition({
+    path: REVOKE_PATH,
+    operationId: 'revokeToken',
+    summary: 'Revoke a token',
     description:
-      'The client authenticates by the Authorization header (Basic, `client_secret_basic`) or in the body ' +
-      '(`client_secret_post`), not by both.',
+      'An access token alone, or a refresh token with all that was issued for its authorization (RFC 7009). A token that is unknown or over already is no error.',
+    body: tokenReference,
+    examples: { token: { value: { token: 'Zr5kQw8nYc2TbXs7LfJd9GmHp4VeAu1RiOo3NtKxBqM' } } },
+    success: { description: 'The token is good for nothing any more.', headers: NO_STORE },
+    faults: ['invalid_request', 'invalid_grant'],
+  });
+}
+
+function introspectDefinition() {
+  return formDefinition({
+    path: INTROSPECT_PATH,
+    operationId: 'introspectToken',
+    summary: 'Look at a token of the client',
+    description: 'What it is good for at this moment (RFC 7662). For confidential clients.',
+    body: tokenReference,
+    examples: { token: { value: { token: 'Zr5kQw8nYc2TbXs7LfJd9GmHp4VeAu1RiOo3NtKxBqM' } } },
+    success: { ...json('What is known of it.', introspection), headers: NO_STORE },
+    faults: ['invalid_request', 'unauthorized_client'],
+  });
+}
+
+type FormDefinition = {
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly body: z.ZodType;
+  readonly examples: Readonly<Record<string, { readonly value: unknown }>>;
+  readonly success: RouteConfig['responses'][string];
+  readonly faults: readonly OAuthErrorCode[];
+};
+
+/** A form of a client that authenticates. */
+function formDefinition({ path, operationId, summary, description, ...more }: FormDefinition) {
+  return createRoute({
+    method: 'post',
+    path,
+    operationId,
+    tags: ['OAuth'],
+    summary,
+    description: `${description} The client authenticates by the Authorization header (Basic, \`client_secret_basic\`) or in the body (\`client_secret_post\`), not by both.`,
     security: [{ [CLIENT_SCHEME]: [] }, {}],
     request: {
       body: {
-        content: { 'application/x-www-form-urlencoded': { schema: tokenRequest, examples } },
+        content: {
+          'application/x-www-form-urlencoded': { schema: more.body, examples: { ...more.examples } },
+        },
         required: true,
       },
     },
     responses: {
-      200: { ...json('A token.', tokenResponse), headers: noStore },
-      400: refusal('invalid_request', 'invalid_scope', 'unauthorized_client', 'unsupported_grant_type'),
+      200: more.success,
+      400: refusal(...more.faults),
       401: {
         ...refusal('invalid_client'),
         headers: {

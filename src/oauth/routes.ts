@@ -1,35 +1,58 @@
-/** The HTTP face of the authorization server. */
+/** The HTTP face of the authorization server for programs. */
 import { type Context, Hono } from 'hono';
+import type { AuthenticatedClient } from './client.ts';
+import { authenticateClient, invalidClient, readClientCredentials } from './client-authentication.ts';
+import { corsHeaders } from './cors.ts';
 import { errorResponse, NO_STORE, OAuthError } from './error.ts';
-import { readForm } from './form.ts';
+import { type Form, readForm } from './form.ts';
+import { type IntrospectionDeps, introspectToken } from './introspect.ts';
 import {
   authorizationServerMetadata,
+  INTROSPECT_PATH,
   JWKS_PATH,
   metadataPaths,
   protectedResourceMetadata,
+  REVOKE_PATH,
   TOKEN_PATH,
 } from './metadata.ts';
+import { revokeToken } from './revoke.ts';
 import type { SigningKeys } from './signing-key.ts';
-import { answerTokenRequest, type TokenEndpointDeps } from './token.ts';
+import { answerTokenRequest, requireApproved, type TokenEndpointDeps } from './token.ts';
 
-export type OAuthRoutesDeps = TokenEndpointDeps & {
-  readonly issuer: string;
-  readonly signingKeys: SigningKeys;
-  /** Told of every failure that the client sees as `server_error` only. */
-  readonly reportError: (error: unknown) => void;
-};
+export type OAuthRoutesDeps = TokenEndpointDeps &
+  IntrospectionDeps & {
+    readonly signingKeys: SigningKeys;
+    /** Told of every failure that the client sees as `server_error` only. */
+    readonly reportError: (error: unknown) => void;
+  };
 
 // A key is published well before it signs, so a copy may be this old.
 const PUBLIC = { 'Cache-Control': 'public, max-age=300' };
 
 /**
- * POST /api/oauth/token, GET /api/oauth/jwks and the two metadata documents; another method is 405 with Allow.
- * Without CORS headers: a confidential client is no page in a browser. Every failure is JSON (RFC 6749 5.2).
+ * POST /api/oauth/token, /revoke, /introspect; GET /api/oauth/jwks and the two metadata documents; another method is
+ * 405 with Allow. Every failure is JSON (RFC 6749 5.2).
  */
 export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono {
   const { issuer, signingKeys, grants } = deps;
   const app = new Hono();
-  app.post(TOKEN_PATH, (c) => answerToken(deps, c));
+  app.post(TOKEN_PATH, (c) =>
+    answerForm(deps, c, async (form, authorization) =>
+      Response.json(await answerTokenRequest(deps, form, authorization), { headers: NO_STORE }),
+    ),
+  );
+  app.post(REVOKE_PATH, (c) =>
+    answerForm(deps, c, async (form, authorization) => {
+      await revokeToken(deps, await authenticate(deps, form, authorization), form);
+      return new Response(null, { headers: NO_STORE });
+    }),
+  );
+  app.post(INTROSPECT_PATH, async (c) => {
+    const form = await readForm(c.req.raw);
+    const client = await authenticate(deps, form, c.req.header('authorization'));
+    requireApproved(client);
+    return Response.json(await introspectToken(deps, client, form), { headers: NO_STORE });
+  });
   app.get(JWKS_PATH, async (c) => c.json(await signingKeys.jwks(), 200, PUBLIC));
   const paths = metadataPaths(issuer);
   for (const path of paths.authorizationServer) {
@@ -38,7 +61,7 @@ export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono {
   for (const path of paths.protectedResource) {
     app.get(path, (c) => c.json(protectedResourceMetadata(issuer), 200, PUBLIC));
   }
-  app.all(TOKEN_PATH, () => refuseMethod('POST'));
+  for (const path of [TOKEN_PATH, REVOKE_PATH, INTROSPECT_PATH]) app.all(path, () => refuseMethod('POST'));
   for (const path of [JWKS_PATH, ...paths.authorizationServer, ...paths.protectedResource]) {
     app.all(path, () => refuseMethod('GET, HEAD'));
   }
@@ -46,10 +69,35 @@ export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono {
   return app;
 }
 
-async function answerToken(deps: OAuthRoutesDeps, c: Context): Promise<Response> {
+/** Answers a form, its failures too; a page of a public client may read the answer. */
+async function answerForm(
+  { clients, reportError }: OAuthRoutesDeps,
+  c: Context,
+  answer: (form: Form, authorization: string | undefined) => Promise<Response>,
+): Promise<Response> {
   const form = await readForm(c.req.raw);
-  const answer = await answerTokenRequest(deps, form, c.req.header('authorization'));
-  return Response.json(answer, { headers: NO_STORE });
+  const authorization = c.req.header('authorization');
+  const origin = c.req.header('origin');
+  if (origin === undefined) return answer(form, authorization);
+  const response = await answer(form, authorization).catch((error: unknown) =>
+    errorResponse(error, reportError),
+  );
+  // Whoever got this far was looked up, and is remembered; only what is public of it is used.
+  const headers = corsHeaders(origin, clients.recall(form.get('client_id') ?? ''));
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+  return response;
+}
+
+/** The client that proves itself. Errors: `invalid_client`; `invalid_request`. */
+async function authenticate(
+  { clients }: OAuthRoutesDeps,
+  form: Form,
+  authorization: string | undefined,
+): Promise<AuthenticatedClient> {
+  const credentials = readClientCredentials(authorization, form);
+  const client = authenticateClient(await clients.find(credentials.clientId), credentials);
+  if (client === undefined) throw invalidClient(credentials.method);
+  return client;
 }
 
 function refuseMethod(allowed: string): never {

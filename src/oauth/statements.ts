@@ -1,6 +1,7 @@
 /** The SQL of the authorization server. Statements on the way of a request are named: they are planned once. */
 import type { QueryConfig } from 'pg';
-import type { AuthenticatedClient } from './client.ts';
+import type { Client } from './client.ts';
+import type { Belief } from './grant-statements.ts';
 
 // Held to the end of the transaction, so that processes that start together make one key.
 const SIGNING_KEY_LOCK = [7431, 3];
@@ -10,7 +11,7 @@ export function selectClient(clientId: string, now: Date): QueryConfig {
   return {
     name: 'oauth_client',
     text: `SELECT c.organization_id AS "organizationId", c.id, c.client_id AS "clientId", c.type, c.status,
-             c.grant_types AS "grantTypes", c.scopes,
+             c.grant_types AS "grantTypes", c.scopes, c.redirect_uris AS "redirectUris",
              ARRAY(SELECT s.hash FROM oauth_client_secrets s
                    WHERE s.organization_id = c.organization_id AND s.client_ref = c.id
                      AND (s.expires_at IS NULL OR s.expires_at > $2)) AS "secretHashes"
@@ -24,19 +25,32 @@ export type NewClient = {
   readonly id: string;
   readonly clientId: string;
   readonly name: string;
-  readonly type: 'CONFIDENTIAL' | 'PUBLIC';
-  readonly status: 'PENDING' | 'APPROVED';
+  readonly type: Client['type'];
+  readonly status: Client['status'];
   readonly grantTypes: readonly string[];
   readonly scopes: readonly string[];
+  readonly redirectUris: readonly string[];
+  readonly requiresPkce: boolean;
 };
 
 export function insertClient(client: NewClient, now: Date): QueryConfig {
-  const { organizationId, id, clientId, name, type, status, grantTypes, scopes } = client;
   return {
-    text: `INSERT INTO oauth_clients
-             (organization_id, id, client_id, name, type, status, grant_types, scopes, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5::"OAuthClientType", $6::"OAuthClientStatus", $7, $8, $9, $9)`,
-    values: [organizationId, id, clientId, name, type, status, grantTypes, scopes, now],
+    text: `INSERT INTO oauth_clients (organization_id, id, client_id, name, type, status, grant_types, scopes,
+             redirect_uris, requires_pkce, created_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5::"OAuthClientType", $6::"OAuthClientStatus", $7, $8, $9, $10, $11, $11)`,
+    values: [
+      client.organizationId,
+      client.id,
+      client.clientId,
+      client.name,
+      client.type,
+      client.status,
+      client.grantTypes,
+      client.scopes,
+      client.redirectUris,
+      client.requiresPkce,
+      now,
+    ],
   };
 }
 
@@ -71,13 +85,6 @@ export type NewAccessToken = {
   readonly expiresAt: Date;
 };
 
-/** What the server believed when it decided; the statement asks the database again. */
-export type Belief = {
-  readonly grantType: string;
-  readonly client: AuthenticatedClient;
-  readonly now: Date;
-};
-
 /**
  * Stores a token if all that entitles the client to it is true at this moment; no row otherwise. Three lookups by
  * primary key or index and one insert. The commit does not wait for the disk: a token row that a crash loses
@@ -105,22 +112,6 @@ export function insertAccessToken(token: NewAccessToken, belief: Belief): QueryC
       belief.client.usedSecretHash,
       belief.now,
     ],
-  };
-}
-
-/**
- * The token of a client that acts for its organization, while neither was ended; by two primary keys, in the one
- * partition that the id lies in. A person's token is not found: it would carry that person's role.
- */
-export function selectLiveClientToken(organizationId: string, id: string, now: Date): QueryConfig {
-  return {
-    name: 'oauth_live_client_token',
-    text: `SELECT c.client_id AS "clientId", t.scopes, t.expires_at AS "expiresAt"
-           FROM oauth_access_tokens t
-           JOIN oauth_clients c ON c.organization_id = t.organization_id AND c.id = t.client_ref
-           WHERE t.organization_id = $1 AND t.id = $2 AND t.user_id IS NULL
-             AND t.revoked_at IS NULL AND t.expires_at > $3 AND c.status = 'APPROVED'`,
-    values: [organizationId, id, now],
   };
 }
 

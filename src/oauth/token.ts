@@ -82,10 +82,10 @@ async function attempt(
 }
 
 /**
- * A client that waits for approval, or lost it, has proved who it is: so it is not `invalid_client`, which would
+ * Refuses (`unauthorized_client`) a client that is not approved. One that waits for approval, or lost it, has proved who it is: so it is not `invalid_client`, which would
  * send its operator after the secret, but one that is not authorized to use any grant (RFC 6749 5.2).
  */
-function requireApproved({ status }: Client): void {
+export function requireApproved({ status }: Client): void {
   if (status === 'APPROVED') return;
   const why = { PENDING: 'waits for approval', REJECTED: 'was rejected', SUSPENDED: 'is suspended' }[status];
   throw new OAuthError('unauthorized_client', `The client ${why}.`);

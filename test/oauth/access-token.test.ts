@@ -153,7 +153,15 @@ test('a database that is away is no reason to call a token invalid', async () =>
     onIdleError: () => undefined,
   });
   const { issuer, clock } = harness;
-  const other = createOAuth({ pool, masterKeys: MASTER_KEYS, issuer, clock, reportError: () => undefined });
+  const ignore = (): void => undefined;
+  const other = createOAuth({
+    pool,
+    masterKeys: MASTER_KEYS,
+    issuer,
+    clock,
+    reportError: ignore,
+    onReuse: ignore,
+  });
   const authenticating = other.authenticate({ authorization: `Bearer ${token}`, url: '/' });
   await expect(authenticating).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterSeconds: 1 });
   await pool.end();

@@ -128,6 +128,7 @@ describe('client authentication (OAuth rules 33 to 37; RFC 6749 2.3.1)', () => {
       status: 'APPROVED',
       grantTypes: [],
       scopes: [],
+      redirectUris: [],
       secretHashes: [],
     };
     const secretHashes = [Buffer.alloc(32)];

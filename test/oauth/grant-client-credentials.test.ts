@@ -72,6 +72,7 @@ describe('the token (RFC 9068 2.2)', () => {
         id: claims.jti,
         client_ref: harness.client.id,
         user_id: null,
+        grant_id: null,
         scopes: ['read:quests', 'write:events'],
         expires_at: new Date((issuedAt + 3_600) * 1_000),
         revoked_at: null,

@@ -12,6 +12,7 @@ import { AppError } from '../../src/lib/errors.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { createOAuth, type OAuth } from '../../src/oauth/authorization-server.ts';
 import { bootstrapClient } from '../../src/oauth/bootstrap-client.ts';
+import type { ReuseReport } from '../../src/oauth/exchange.ts';
 import { insertClient, insertClientSecret, type NewClient } from '../../src/oauth/statements.ts';
 import { createPool } from '../../src/platform/database/pool.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -38,11 +39,19 @@ export type Harness = {
   readonly pool: Pool;
   /** What the server reported as unexpected. */
   readonly reported: unknown[];
+  /** Whose grants the server ended because something was used again. */
+  readonly reuses: ReuseReport[];
   /** POST to the token endpoint. */
   readonly post: (form: Record<string, string> | string, headers?: Record<string, string>) => Promise<Answer>;
+  /** POST to another endpoint. */
+  readonly postTo: (
+    path: string,
+    form: Record<string, string> | string,
+    headers?: Record<string, string>,
+  ) => Promise<Answer>;
   /** A token of `client`. */
   readonly token: (scope?: string) => Promise<string>;
-  /** A resource that wants the scope in its path: `/guarded/read:events`. */
+  /** A resource that wants the scope in its path: `/guarded/read:events`, or any token: `/viewer`. */
   readonly callResource: (path: string, headers?: Record<string, string>) => Promise<Answer>;
   readonly addClient: (changes?: Partial<NewClient>) => Promise<TestClient>;
   readonly close: () => Promise<void>;
@@ -64,6 +73,7 @@ export async function startHarness(path = ''): Promise<Harness> {
   const clock = turnableClock(new Date());
   const { organization, client } = await bootstrapAll(owner, clock);
   const reported: unknown[] = [];
+  const reuses: ReuseReport[] = [];
   const app = new Hono();
   const server = await listen(app);
   const origin = `http://127.0.0.1:${server.port}`;
@@ -74,16 +84,20 @@ export async function startHarness(path = ''): Promise<Harness> {
     issuer,
     clock,
     reportError: (error) => void reported.push(error),
+    onReuse: (report) => void reuses.push(report),
   });
+  app.get('/viewer', (c) => answerGuarded(oauth, c.req.raw));
   app.get('/guarded/:scope', (c) => answerGuarded(oauth, c.req.raw, c.req.param('scope')));
   app.route('/', oauth.routes);
 
-  const post: Harness['post'] = (form, headers = {}) =>
-    call(`${origin}/api/oauth/token`, {
+  const postTo: Harness['postTo'] = (to, form, headers = {}) =>
+    call(origin + to, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
       body: typeof form === 'string' ? form : new URLSearchParams(form).toString(),
     });
+
+  const post: Harness['post'] = (form, headers) => postTo('/api/oauth/token', form, headers);
 
   return {
     issuer,
@@ -95,7 +109,9 @@ export async function startHarness(path = ''): Promise<Harness> {
     owner,
     pool,
     reported,
+    reuses,
     post,
+    postTo,
     token: async (scope) => {
       const { body } = await post({
         grant_type: 'client_credentials',
@@ -162,20 +178,28 @@ async function addClient(
     status: 'APPROVED',
     grantTypes: ['client_credentials'],
     scopes: ['read:quests', 'write:events'],
+    redirectUris: [],
+    requiresPkce: true,
     ...changes,
   };
   const secret = randomAlphanumeric(43);
   await owner.query(insertClient(client, new Date()));
-  const row = { organizationId, id: newId(), clientRef: client.id, hash: sha256(secret) };
+  const row = {
+    organizationId: client.organizationId,
+    id: newId(),
+    clientRef: client.id,
+    hash: sha256(secret),
+  };
   if (client.type === 'CONFIDENTIAL') await owner.query(insertClientSecret(row, new Date()));
   return { id: client.id, clientId: client.clientId, secret };
 }
 
-async function answerGuarded(oauth: OAuth, request: Request, scope: string): Promise<Response> {
+async function answerGuarded(oauth: OAuth, request: Request, scope?: string): Promise<Response> {
   try {
     const authorization = request.headers.get('authorization') ?? undefined;
     const viewer: Viewer = await oauth.authenticate({ authorization, url: request.url });
-    authorize(viewer, { scope: scope as Scope, roles: [] }); // The tests name scopes that exist.
+    // The tests name scopes that exist.
+    if (scope !== undefined) authorize(viewer, { scope: scope as Scope, roles: [] });
     return Response.json(viewer);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
@@ -191,7 +215,11 @@ async function answerGuarded(oauth: OAuth, request: Request, scope: string): Pro
 async function call(url: string, init: RequestInit): Promise<Answer> {
   const response = await fetch(url, init);
   const text = await response.text();
-  return { status: response.status, headers: Object.fromEntries(response.headers), body: JSON.parse(text) };
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: text === '' ? {} : JSON.parse(text),
+  };
 }
 
 async function listen(app: Hono): Promise<{ port: number; close: () => Promise<void> }> {

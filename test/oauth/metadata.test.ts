@@ -19,12 +19,20 @@ describe('at the root of its host', () => {
     expect(status).toBe(200);
     expect(body).toEqual({
       issuer: harness.issuer,
+      authorization_endpoint: `${harness.issuer}/api/oauth/authorize`,
       token_endpoint: `${harness.issuer}/api/oauth/token`,
+      revocation_endpoint: `${harness.issuer}/api/oauth/revoke`,
+      introspection_endpoint: `${harness.issuer}/api/oauth/introspect`,
       jwks_uri: `${harness.issuer}/api/oauth/jwks`,
       scopes_supported: ALL_SCOPES,
-      response_types_supported: [],
-      grant_types_supported: ['client_credentials'],
-      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      response_types_supported: ['code'],
+      response_modes_supported: ['query'],
+      grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+      code_challenge_methods_supported: ['S256'],
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+      revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      authorization_response_iss_parameter_supported: true,
     });
   });
 

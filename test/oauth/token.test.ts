@@ -88,7 +88,7 @@ describe('the request (OAuth rules 31 and 32)', () => {
     );
   });
 
-  test.each(['password', 'authorization_code', 'urn:example:unknown', '__proto__', 'constructor'])(
+  test.each(['password', 'implicit', 'urn:example:unknown', '__proto__', 'constructor'])(
     'refuses the grant type %s',
     async (grantType) => {
       const answer = await harness.post({ ...inBody(harness.client), grant_type: grantType });
@@ -200,7 +200,14 @@ function formOf(client: TestClient): string {
 function postTo(pool: Harness['pool'], reported: unknown[]): Response | Promise<Response> {
   const { issuer, clock } = harness;
   const reportError = (error: unknown): void => void reported.push(error);
-  const oauth = createOAuth({ pool, masterKeys: MASTER_KEYS, issuer, clock, reportError });
+  const oauth = createOAuth({
+    pool,
+    masterKeys: MASTER_KEYS,
+    issuer,
+    clock,
+    reportError,
+    onReuse: reportError,
+  });
   return oauth.routes.request('/api/oauth/token', {
     method: 'POST',
     body: new URLSearchParams({ ...GRANT, ...inBody(harness.client) }),

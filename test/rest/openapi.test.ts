@@ -48,6 +48,7 @@ function mountedRoutes(): readonly string[] {
     issuer: PUBLIC_URL,
     clock: systemClock,
     reportError: unused,
+    onReuse: unused,
   });
   const app: Hono = new Hono().route(
     '/',
@@ -124,7 +125,7 @@ describe('The OpenAPI 3.1 document', () => {
 
   it('gives an example for each body', () => {
     const bodies = operations.flatMap(({ operation }) => Object.values(operation.requestBody?.content ?? {}));
-    expect(bodies).toHaveLength(6);
+    expect(bodies).toHaveLength(8);
     for (const body of bodies) expect(Object.keys(Object(body).examples ?? {})).not.toEqual([]);
   });
 });

@@ -1,0 +1,165 @@
+/**
+ * Which access tokens are good: those whose signature, claims and row all say so, and, for a person's token, whose
+ * authorization and person do.
+ */
+import { errors, type JWTHeaderParameters, jwtVerify } from 'jose';
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import type { Viewer } from '../accounts/viewer.ts';
+import { createBoundedMemory } from '../lib/bounded-memory.ts';
+import type { Clock } from '../lib/clock.ts';
+import { sha256 } from '../lib/crypto.ts';
+import { translateDatabaseError } from '../platform/database/unavailable.ts';
+import { ACCESS_TOKEN_TYPE } from './access-token.ts';
+import { BearerError } from './bearer.ts';
+import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.ts';
+import { type LiveToken, selectHeldTokens, selectLiveToken } from './token-statements.ts';
+
+export type AccessTokenClaims = z.infer<typeof CLAIMS>;
+
+export type VerifiedAccessToken = { readonly claims: AccessTokenClaims; readonly live: LiveToken };
+
+export type AccessTokenVerifier = {
+  /** The viewer a token stands for. Errors: `BearerError` (`invalid_token`); `UNAVAILABLE`. */
+  readonly verify: (token: string) => Promise<Viewer>;
+  /** What is known of a token that is good; undefined for any other. Errors: `UNAVAILABLE`. */
+  readonly inspect: (token: string) => Promise<VerifiedAccessToken | undefined>;
+  /** What a token of ours says that has not expired, whether or not it was ended; undefined for any other text. */
+  readonly readClaims: (token: string) => Promise<AccessTokenClaims | undefined>;
+  /** Those of the viewers whose tokens hold and whose roles are what they were; many at once, for what outlives a request. */
+  readonly findHeld: (viewers: readonly Viewer[]) => Promise<ReadonlySet<Viewer>>;
+};
+
+export type AccessTokenVerifierDeps = {
+  readonly pool: Pool;
+  readonly signingKeys: SigningKeys;
+  /** Issuer and audience: the authorization server and the resource server are one. */
+  readonly issuer: string;
+  readonly clock: Clock;
+};
+
+const CLAIMS = z.object({
+  jti: z.uuid(),
+  org: z.uuid(),
+  client_id: z.string(),
+  sub: z.string(),
+  iat: z.number(),
+  exp: z.number(),
+});
+// The bounds of what is recalled: one entry is about 400 bytes, and a withdrawn key is noticed within a minute.
+const MAX_VERIFIED = 5_000;
+const VERIFIED_FOR_MS = 60_000;
+
+/** Verifies the access tokens of one issuer. */
+export function createAccessTokenVerifier(deps: AccessTokenVerifierDeps): AccessTokenVerifier {
+  const readClaims = createClaimsReader(deps);
+  const find = async (token: string): Promise<VerifiedAccessToken> => {
+    const claims = await readClaims(token);
+    const live = await findLive(deps, claims);
+    if (live?.clientId !== claims.client_id || (live.userId ?? claims.client_id) !== claims.sub) {
+      throw invalidToken();
+    }
+    return { claims, live };
+  };
+  return {
+    verify: async (token) => viewerOf(await find(token)),
+    inspect: (token) => find(token).catch(dropRefusal),
+    readClaims: (token) => readClaims(token).catch(dropRefusal),
+    findHeld: (viewers) => findHeld(deps, viewers),
+  };
+}
+
+/**
+ * Verifies a token, or recalls that it was verified a moment ago: a signature and what it covers do not change, and a
+ * client sends the same token again and again. Keyed by hash, so that memory holds no token.
+ */
+function createClaimsReader(deps: AccessTokenVerifierDeps): (token: string) => Promise<AccessTokenClaims> {
+  const verified = createBoundedMemory<{ readonly claims: AccessTokenClaims; readonly until: number }>(
+    MAX_VERIFIED,
+  );
+  return async (token) => {
+    const now = deps.clock.now().getTime();
+    const key = sha256(token).toString('base64');
+    const known = verified.get(key);
+    if (known !== undefined && now < known.until) return known.claims;
+    const claims = await verifyToken(deps, token);
+    verified.set(key, { claims, until: Math.min(now + VERIFIED_FOR_MS, claims.exp * 1_000) });
+    return claims;
+  };
+}
+
+/** Checks what the token itself says (RFC 9068 4): signature by a published key, type, issuer, audience, time. */
+async function verifyToken(
+  { signingKeys, issuer, clock }: AccessTokenVerifierDeps,
+  token: string,
+): Promise<AccessTokenClaims> {
+  try {
+    const { payload } = await jwtVerify(token, (header) => findKey(signingKeys, header), {
+      algorithms: [SIGNING_ALGORITHM],
+      typ: ACCESS_TOKEN_TYPE,
+      issuer,
+      audience: issuer,
+      requiredClaims: ['exp', 'iat', 'sub', 'jti', 'org', 'client_id'],
+      currentDate: clock.now(),
+    });
+    return CLAIMS.parse(payload);
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) throw expiredToken();
+    if (error instanceof errors.JOSEError || error instanceof z.ZodError) throw invalidToken();
+    throw translateDatabaseError(error); // Finding the key may have asked for it.
+  }
+}
+
+async function findKey(signingKeys: SigningKeys, header: JWTHeaderParameters) {
+  const key = header.kid === undefined ? undefined : await signingKeys.find(header.kid);
+  if (key === undefined) throw invalidToken();
+  return key;
+}
+
+/** Asked on every request, so that what was ended is refused from the next one on. */
+async function findLive(
+  { pool, clock }: AccessTokenVerifierDeps,
+  { org, jti }: AccessTokenClaims,
+): Promise<LiveToken | undefined> {
+  try {
+    const { rows } = await pool.query<LiveToken>(selectLiveToken(org, jti, clock.now()));
+    return rows[0];
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+async function findHeld(
+  { pool, clock }: AccessTokenVerifierDeps,
+  viewers: readonly Viewer[],
+): Promise<ReadonlySet<Viewer>> {
+  const asked = viewers.filter((viewer) => viewer.tokenId !== null);
+  const { rows } = await pool.query<{ id: string; role: string }>(selectHeldTokens(asked, clock.now()));
+  const held = new Map(rows.map(({ id, role }) => [id, role]));
+  // A role that changed ends what was let in under the other one.
+  return new Set(asked.filter(({ tokenId, role }) => held.get(tokenId ?? '') === role));
+}
+
+function viewerOf({ claims, live }: VerifiedAccessToken): Viewer {
+  return {
+    organizationId: claims.org,
+    role: live.role,
+    userId: live.userId,
+    clientId: live.clientId,
+    scopes: live.scopes,
+    expiresAt: live.expiresAt,
+    tokenId: claims.jti,
+  };
+}
+
+function dropRefusal(error: unknown): undefined {
+  if (!(error instanceof BearerError)) throw error;
+}
+
+function expiredToken(): BearerError {
+  return new BearerError('invalid_token', 'The access token has expired.');
+}
+
+function invalidToken(): BearerError {
+  return new BearerError('invalid_token', 'The access token is not valid, or no longer.');
+}
