@@ -1,6 +1,7 @@
 /** The environment, checked as a whole and frozen. The only reader of process.env. */
 import { z } from 'zod';
 import { parseCidrs } from './platform/ip-range.ts';
+import { parseMailbox, parseSmtpUrl } from './platform/mail/smtp-settings.ts';
 
 /** Every fault of the environment, in one message. */
 export class ConfigError extends Error {
@@ -20,14 +21,7 @@ const databaseUrl = text.refine((value) => /^postgres(ql)?:$/.test(parseUrl(valu
 const publicUrl = text
   .refine((value) => isOrigin(value), { error: 'expected an http or https URL without query and fragment' })
   .transform((value) => value.replace(/\/+$/, ''));
-const cidrs = z.string().transform((value, context) => {
-  try {
-    return parseCidrs(value);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'expected CIDRs' });
-    return z.NEVER;
-  }
-});
+const cidrs = parsedBy(parseCidrs);
 const masterKeys = text.transform((value, context) => {
   const [first, ...others] = value.split(',').map((part) => Buffer.from(part.trim(), 'base64'));
   if (first !== undefined && [first, ...others].every((key) => key.length === 32))
@@ -116,6 +110,8 @@ const ENVIRONMENT = z.object({
     .default(10_000),
   RETENTION_DAYS: days(7, 3_650).default(90),
   UPDATE_LOG_DAYS: days(1, 90).default(7),
+  SMTP_URL: parsedBy(parseSmtpUrl).optional(),
+  MAIL_FROM: parsedBy(parseMailbox).optional(),
   CORS_ORIGINS: origins.default([]),
   TRUSTED_PROXIES: cidrs.optional(),
   METRICS_TOKEN: metricsToken.optional(),
@@ -136,7 +132,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = ENVIRONMENT.safeParse(given);
-  const faults = [...(parsed.error?.issues.map(describe) ?? []), ...productionFaults(given)];
+  const faults = [
+    ...(parsed.error?.issues.map(describe) ?? []),
+    ...productionFaults(given),
+    ...mailFaults(given),
+  ];
   if (!parsed.success || faults.length > 0) {
     throw new ConfigError(`The settings do not fit:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
   }
@@ -155,6 +155,15 @@ function productionFaults(given: Readonly<Record<string, unknown>>): readonly st
   return Object.entries(REQUIRED_IN_PRODUCTION)
     .filter(([name]) => given[name] === undefined)
     .map(([name, message]) => `${name}: ${message}`);
+}
+
+function mailFaults(given: Readonly<Record<string, unknown>>): readonly string[] {
+  const [url, from] = [given['SMTP_URL'], given['MAIL_FROM']];
+  if (url !== undefined && from === undefined)
+    return ['MAIL_FROM: required with SMTP_URL: who mails are from'];
+  if (url === undefined && from !== undefined)
+    return ['SMTP_URL: required with MAIL_FROM: where mails go out'];
+  return [];
 }
 
 function freeze(env: Environment) {
@@ -189,6 +198,11 @@ function freeze(env: Environment) {
       clientId: env.BOOTSTRAP_CLIENT_ID,
       clientSecret: env.BOOTSTRAP_CLIENT_SECRET,
     },
+    /** Undefined: there is no mail server; outside production mails are printed on the terminal. */
+    smtp:
+      env.SMTP_URL === undefined || env.MAIL_FROM === undefined
+        ? undefined
+        : { server: env.SMTP_URL, from: env.MAIL_FROM },
     webhooks: {
       allow: env.WEBHOOK_ALLOW_CIDRS ?? (embedded && !production ? parseCidrs('127.0.0.0/8,::1/128') : []),
       allowHttp: env.WEBHOOK_ALLOW_HTTP ?? !production,
@@ -207,6 +221,18 @@ function tracingOf(env: Environment) {
     serviceName: env.OTEL_SERVICE_NAME,
     sampleRatio: env.OTEL_TRACES_SAMPLER_ARG,
   };
+}
+
+/** A text that a parser of ours understands; what it throws is the fault. */
+function parsedBy<T>(parse: (value: string) => T) {
+  return z.string().transform((value, context) => {
+    try {
+      return parse(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'does not fit' });
+      return z.NEVER;
+    }
+  });
 }
 
 function describe(issue: z.core.$ZodIssue): string {

@@ -149,6 +149,27 @@ describe('settings that are given', () => {
   });
 });
 
+describe('the mail server', () => {
+  const SMTP_URL = 'smtps://optio:tops3cr3t@mail.school.example';
+
+  it('is given together with whom mails are from', () => {
+    expect(readConfig({ SMTP_URL, MAIL_FROM: 'Optio <no-reply@school.example>' }).smtp).toEqual({
+      server: {
+        host: 'mail.school.example',
+        port: 465,
+        tls: 'implicit',
+        credentials: { user: 'optio', password: 'tops3cr3t' },
+      },
+      from: { name: 'Optio', address: 'no-reply@school.example' },
+    });
+    expect(readConfig({}).smtp).toBeUndefined();
+    expect(refusalOf({ SMTP_URL })).toContain('MAIL_FROM: required with SMTP_URL');
+    expect(refusalOf({ MAIL_FROM: 'no-reply@school.example' })).toContain(
+      'SMTP_URL: required with MAIL_FROM',
+    );
+  });
+});
+
 describe('faults', () => {
   it.each([
     ['NODE_ENV', 'staging', 'development, test or production'],
@@ -181,6 +202,9 @@ describe('faults', () => {
     ['WEBHOOK_RETRY_SECONDS', '86401', 'from 1 to 86400'],
     ['WEBHOOK_TIMEOUT_MS', 'long', 'milliseconds'],
     ['WEBHOOK_TIMEOUT_MS', '60001', '100 to 60000'],
+    ['SMTP_URL', 'mail.school.example', 'a URL like smtps://'],
+    ['SMTP_URL', 'smtp://user:password@mail.school.example?tls=off', 'never sent in clear'],
+    ['MAIL_FROM', 'Optio', 'an address like no-reply@school.example'],
     ['CORS_ORIGINS', 'https://admin.school.example/path', 'origins like'],
     ['CORS_ORIGINS', '*', 'origins like'],
     ['TRUSTED_PROXIES', 'proxy.internal', 'address ranges such as'],
@@ -215,7 +239,7 @@ describe('faults', () => {
     expect(message).toContain('MASTER_KEY: required in production');
   });
 
-  it.each(['MASTER_KEY', 'BOOTSTRAP_ADMIN_PASSWORD', 'BOOTSTRAP_CLIENT_SECRET', 'DATABASE_URL'])(
+  it.each(['MASTER_KEY', 'BOOTSTRAP_ADMIN_PASSWORD', 'BOOTSTRAP_CLIENT_SECRET', 'DATABASE_URL', 'SMTP_URL'])(
     'never repeat the value of %s, which is secret',
     (name) => {
       expect(refusalOf({ [name]: 'tops3cr3t' })).not.toContain('tops3cr3t');

@@ -261,6 +261,9 @@ describe('the narrow roles', () => {
         'signing_keys',
         'sessions',
         'audit_entries',
+        'invitations',
+        'one_time_tokens',
+        'outgoing_mails',
       ],
     ],
     [
@@ -289,6 +292,8 @@ describe('the narrow roles', () => {
         'partitioning',
         'oauth_authorization_codes',
         'oauth_refresh_tokens',
+        'one_time_tokens',
+        'outgoing_mails',
       ],
     ],
   ])('%s cannot read %j', async (role, names) => {
