@@ -71,7 +71,8 @@ export function insertSession(session: NewSession, now: Date): QueryConfig {
                 ORDER BY m.created_at, m.organization_id LIMIT 1)),
              $3, $5, $5, $6, $7, $8, $9
            FROM (SELECT u.id FROM users u JOIN user_passwords p ON p.user_id = u.id
-                 WHERE u.id = $2 AND u.deactivated_at IS NULL AND p.hash = $4 FOR SHARE OF u, p) u`,
+                 WHERE u.id = $2 AND u.deactivated_at IS NULL AND p.hash = $4 FOR SHARE OF u, p) u
+           RETURNING active_organization_id AS "organizationId"`,
     values: [
       session.id,
       session.userId,
@@ -105,7 +106,7 @@ export function touchSession(id: string, now: Date): QueryConfig {
 /** Gives a session that has not ended another token, so that the one before is good for nothing. */
 export function replaceSessionToken(id: string, tokenHash: Buffer, secondFactorAt: Date | null): QueryConfig {
   return {
-    text: `UPDATE sessions SET token_hash = $2, second_factor_at = coalesce($3, second_factor_at)
+    text: `UPDATE sessions SET token_hash = $2, second_factor_at = $3
            WHERE id = $1 AND ended_at IS NULL`,
     values: [id, tokenHash, secondFactorAt],
   };

@@ -40,13 +40,19 @@ export type OpenSession = {
   readonly browser: BrowserInfo;
 };
 
+export type OpenedSession = {
+  readonly id: string;
+  readonly token: string;
+  readonly organizationId: string | null;
+};
+
 export type Sessions = {
   /** A new session and its token; undefined when the user was deactivated or the password changed meanwhile. */
-  readonly open: (session: OpenSession) => Promise<{ id: string; token: string } | undefined>;
+  readonly open: (session: OpenSession) => Promise<OpenedSession | undefined>;
   /** The session of a token, while it is alive. */
   readonly find: (token: string) => Promise<Session | undefined>;
-  /** Another token for the session, which has passed a second factor now. Errors: `UNAUTHENTICATED` when it has ended. */
-  readonly passSecondFactor: (session: Session) => Promise<string>;
+  /** Another token for the session, which has passed a second factor now, or has one no longer. Errors: `UNAUTHENTICATED` when it has ended. */
+  readonly setSecondFactor: (session: Session, hasPassed: boolean) => Promise<string>;
   /** Another token for the session, which acts for another organization of its user. Errors: `NOT_FOUND`. */
   readonly switchOrganization: (session: Session, organizationId: string) => Promise<string>;
   /** The user's sessions that are alive, newest first. */
@@ -97,9 +103,9 @@ export function createSessions({ pool, clock }: SessionsDeps): Sessions {
       }
       return session;
     },
-    passSecondFactor: async ({ id }) => {
+    setSecondFactor: async ({ id }, hasPassed) => {
       const token = newToken();
-      const { rowCount } = await run(replaceSessionToken(id, sha256(token), now()));
+      const { rowCount } = await run(replaceSessionToken(id, sha256(token), hasPassed ? now() : null));
       if (rowCount !== 1) throw new AppError('UNAUTHENTICATED', 'The session has ended; sign in again.');
       return token;
     },
@@ -131,9 +137,9 @@ async function open(
   run: Run,
   { userId, passwordHash, hasPassedSecondFactor, browser }: OpenSession,
   { id, now }: { readonly id: string; readonly now: Date },
-): Promise<{ id: string; token: string } | undefined> {
+): Promise<OpenedSession | undefined> {
   const token = newToken();
-  const { rowCount } = await run(
+  const { rows } = await run<{ organizationId: string | null }>(
     insertSession(
       {
         id,
@@ -148,9 +154,9 @@ async function open(
       now,
     ),
   );
-  if (rowCount !== 1) return undefined;
+  if (rows[0] === undefined) return undefined;
   await run(endOldestSessions(userId, MAX_SESSIONS_PER_USER, now));
-  return { id, token };
+  return { id, token, ...rows[0] };
 }
 
 async function rowsOf<R extends object>(run: Run, statement: QueryConfig): Promise<readonly R[]> {

@@ -72,6 +72,17 @@ function authorizeToken(granted: readonly string[], requiredScope: Scope | null)
   throw new AppError('FORBIDDEN', `This needs the scope ${requiredScope}.`, { requiredScope });
 }
 
+/** The person and the session of somebody who has signed in; refuses (`FORBIDDEN`) a token. */
+export function requireSession({ userId, session }: Viewer): {
+  readonly userId: string;
+  readonly sessionId: string;
+} {
+  if (userId === null || session === undefined) {
+    throw new AppError('FORBIDDEN', 'This is for somebody who has signed in, not for a token.');
+  }
+  return { userId, sessionId: session.id };
+}
+
 /** Whether `authorize` would pass. */
 export function mayDo(viewer: Viewer, requirement: Requirement | SessionRequirement): boolean {
   try {

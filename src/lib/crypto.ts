@@ -12,6 +12,8 @@ import {
   timingSafeEqual,
 } from 'node:crypto';
 import { generateRandomString } from 'oslo/crypto';
+import { base32 } from 'oslo/encoding';
+import { createTOTPKeyURI, generateHOTP } from 'oslo/otp';
 import { Argon2id } from 'oslo/password';
 
 const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -22,6 +24,11 @@ const KEY_ID_BYTES = 4;
 /** Random text over `[A-Za-z0-9]`; 43 characters hold 256 bits. */
 export function randomAlphanumeric(length: number): string {
   return generateRandomString(length, ALPHANUMERIC);
+}
+
+/** Random text over an alphabet of single characters. */
+export function randomText(length: number, alphabet: string): string {
+  return generateRandomString(length, alphabet);
 }
 
 /** SHA-256 of a text's UTF-8 bytes. For secrets of 256 random bits; what people choose gets `hashPassword`. */
@@ -47,6 +54,24 @@ export async function hashPassword(password: string): Promise<string> {
 /** Whether `password` is the one `hash` (PHC form) was made of. */
 export async function verifyPassword(hash: string, password: string): Promise<boolean> {
   return new Argon2id().verify(hash, password);
+}
+
+/** How long a code of `totpCode` is the current one. */
+export const TOTP_STEP_SECONDS = 30;
+
+/** The code of six digits for a time step (RFC 6238 4, with HMAC-SHA-1 as authenticator apps expect it). */
+export async function totpCode(secret: Buffer, step: number): Promise<string> {
+  return generateHOTP(secret, step);
+}
+
+/** The URI that an authenticator app reads a secret from, as a QR code. */
+export function totpUri(secret: Buffer, { issuer, account }: { issuer: string; account: string }): string {
+  return createTOTPKeyURI(issuer, account, secret);
+}
+
+/** RFC 4648 6, without padding: what people type into an authenticator app. */
+export function encodeBase32(bytes: Buffer): string {
+  return base32.encode(bytes, { includePadding: false });
 }
 
 /** 32-byte keys, newest first: the first seals, all of them open. */

@@ -7,7 +7,7 @@ const EMAIL = 'ada@school.example';
 /** The whole refusal, so that a test sees a wrong code or path too; undefined when the password passes. */
 function refusalOf(password: string): unknown {
   try {
-    requireGoodPassword(password, EMAIL);
+    requireGoodPassword(password, { email: EMAIL, name: 'Ada Lovelace' });
     return undefined;
   } catch (error) {
     if (error instanceof AppError) return { code: error.code, faults: error.faults };
@@ -15,17 +15,23 @@ function refusalOf(password: string): unknown {
   }
 }
 
-function refused(message: string) {
+function refused(message: unknown) {
   return { code: 'VALIDATION', faults: [{ path: ['password'], message }] };
 }
 
 describe('the password policy', () => {
-  test.each(['123456789012', 'correct horse battery', ' spaces count  ', 'é'.repeat(12), '🦉'.repeat(12)])(
-    'takes %j',
-    (password) => {
-      expect(refusalOf(password)).toBeUndefined();
-    },
-  );
+  test.each([
+    '582034671190',
+    'correct horse battery',
+    ' spaces count  ',
+    'éàèùêîôûäëïö',
+    '🦉🦊🐻🐼🐨🐯🦁🐮🐷🐸🐵🐔',
+    'my dog eats passwords',
+    'lovelace walks alone',
+    'summer in the school garden',
+  ])('takes %j', (password) => {
+    expect(refusalOf(password)).toBeUndefined();
+  });
 
   test.each(['12345678901', '🦉'.repeat(11)])(
     'wants at least 12 characters as people count them: %j',
@@ -35,7 +41,7 @@ describe('the password policy', () => {
   );
 
   test('takes 1,024 bytes and no more', () => {
-    expect(refusalOf('x'.repeat(1_024))).toBeUndefined();
+    expect(refusalOf('x y z!'.repeat(170) + 'abcd')).toBeUndefined();
     expect(refusalOf('x'.repeat(1_025))).toEqual(refused('A password may have at most 1024 bytes.'));
     expect(refusalOf('é'.repeat(513))).toEqual(refused('A password may have at most 1024 bytes.'));
   });
@@ -43,4 +49,35 @@ describe('the password policy', () => {
   test.each([EMAIL, 'ADA@School.example', ` ${EMAIL} `])('refuses the email address: %j', (password) => {
     expect(refusalOf(password)).toEqual(refused('A password must not be the email address.'));
   });
+
+  test.each([
+    'password1234',
+    'Password2026!',
+    'P@ssw0rd!!!!',
+    '!!!letmein!!!',
+    'Summer2026!!!',
+    'qwertyuiop[]12',
+    'optio-connect-1',
+    'correcthorsebatterystaple',
+    '123456789012',
+    '210987654321',
+    'abcdefghijklm',
+    '1qaz2wsx3edc',
+    'qwertyuiopasd',
+    'aaaaaaaaaaaa',
+    '🦉'.repeat(12),
+    'hello.hello.hello.',
+    'abc123abc123abc',
+  ])('refuses what is guessed first: %j', (password) => {
+    expect(refusalOf(password)).toEqual(refused(expect.stringContaining('among the first that are guessed')));
+  });
+
+  test.each(['Lovelace2026', 'adalovelace!!', 'ada..........', '12345.LOVELACE', 'ada@school.example1'])(
+    'refuses what says whose it is: %j',
+    (password) => {
+      expect(refusalOf(password)).toEqual(
+        refused('A password must not be made of the name or the email address.'),
+      );
+    },
+  );
 });

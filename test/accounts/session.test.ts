@@ -144,7 +144,7 @@ async function isWaitingForALock(): Promise<void> {
 describe('a new token', () => {
   it('comes with a second factor, and the old one is dead', async () => {
     const { token } = await openFor(ada);
-    const newer = await sessions.passSecondFactor(await found(token));
+    const newer = await sessions.setSecondFactor(await found(token), true);
     expect(await sessions.find(token)).toBeUndefined();
     expect((await found(newer)).secondFactorAt).toEqual(people.clock.now());
   });
@@ -178,7 +178,7 @@ describe('a new token', () => {
     const { token } = await openFor(ada);
     const session = await found(token);
     await sessions.end(ada.id, session.id);
-    await expect(sessions.passSecondFactor(session)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await expect(sessions.setSecondFactor(session, true)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     await expect(sessions.switchOrganization(session, north)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 });

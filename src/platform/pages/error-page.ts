@@ -34,6 +34,7 @@ export async function errorPage(error: unknown, requestId: string): Promise<Resp
 function errorCard(title: string, message: string, requestId: string): Html {
   return html`<section class="card">
 <div class="lead"><h1>${title}</h1><p>${message}</p></div>
+<div class="actions"><a class="button" href="/account">Go to your account</a></div>
 <p class="small muted">Request <code>${requestId}</code></p>
 </section>`;
 }

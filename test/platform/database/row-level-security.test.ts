@@ -264,6 +264,8 @@ describe('the narrow roles', () => {
         'invitations',
         'one_time_tokens',
         'outgoing_mails',
+        'second_factors',
+        'recovery_codes',
       ],
     ],
     [
@@ -286,6 +288,8 @@ describe('the narrow roles', () => {
       [
         'user_passwords',
         'sessions',
+        'second_factors',
+        'recovery_codes',
         'signing_keys',
         'event_idempotency_keys',
         'installation',
