@@ -18,6 +18,7 @@ export function announce({ config, log, port, publicUrl, first }: Announcement):
   log.info({ role: config.role, port, publicUrl }, 'ready');
   if (config.role === 'worker') return;
   const lines = [
+    `Sign in       ${publicUrl}/login`,
     `GraphQL       ${publicUrl}/graphql`,
     `REST          ${publicUrl}/api, explained and to try out at ${publicUrl}/docs`,
     `OAuth token   ${publicUrl}/api/oauth/token`,

@@ -1,6 +1,7 @@
 /** The composition root: everything is wired here, by hand. */
 import type { Server } from 'node:http';
 import packageJson from '../package.json' with { type: 'json' };
+import { createAccounts } from './accounts/accounts.ts';
 import type { Config } from './config.ts';
 import { forgetExpiredKeys } from './events/idempotency-keys.ts';
 import { createGraphQLServer } from './graphql/server.ts';
@@ -83,20 +84,35 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     reportError: (error) => log.error({ error }, 'the authorization server failed'),
     onReuse: (fields) => log.warn(fields, 'what was exchanged before came again; its grant was ended'),
   });
+  const accounts = createAccounts({
+    pool: authPool,
+    clock,
+    keys,
+    publicUrl,
+    corsOrigins: config.corsOrigins,
+    requireSecondFactor: config.requireSecondFactor,
+    record: async () => {},
+  });
   const updates = startUpdates({
     pool: workerPool,
     doorbell,
     clock,
-    findValid: oauth.findHeld,
+    findValid: async (viewers) => {
+      const held = await Promise.all([oauth.findHeld(viewers), accounts.viewers.findHeld(viewers)]);
+      return new Set(held.flatMap((some) => [...some]));
+    },
     onError: report('the live stream could not be read'),
   });
   const graphql = createGraphQLServer({
     tenancy,
     webhooks,
     subscribeToUpdates: updates.subscribe,
+    ownSessions: accounts.ownSessions,
     authenticate: async (headers) => {
       const authorization = headers.get('authorization');
-      return authorization === null ? null : oauth.authenticate({ authorization, url: '/graphql' });
+      return authorization === null
+        ? accounts.viewers.authenticate(headers)
+        : oauth.authenticate({ authorization, url: '/graphql' });
     },
     challenge: oauth.challenge,
     logError: (fields, message) => log.error(fields, message),
@@ -116,6 +132,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     trustedProxies: config.trustedProxies,
     graphql: graphql.fetch,
     oauth: oauth.routes,
+    pages: accounts.pages,
     rest: {
       ...webhooks,
       tenancy,
@@ -165,6 +182,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       await keepPartitions({ pool: workerPool, now: clock.now(), retention: config.retention });
       await forgetExpiredKeys(workerPool, clock.now());
       await oauth.cleanUp();
+      await accounts.cleanUp();
     },
     { intervalMs: MAINTENANCE_MS, onError: report('maintenance failed; it is tried again in an hour') },
   );

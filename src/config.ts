@@ -119,6 +119,7 @@ const ENVIRONMENT = z.object({
   OTEL_EXPORTER_OTLP_HEADERS: pairs.default({}),
   OTEL_SERVICE_NAME: text.max(100).default('optio-connect'),
   OTEL_TRACES_SAMPLER_ARG: ratio.default(1),
+  REQUIRE_SECOND_FACTOR: flag.optional(),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], { error: 'expected debug, info, warn or error' })
     .default('info'),
@@ -192,6 +193,8 @@ function freeze(env: Environment) {
     tracing: tracingOf(env),
     /** How long history is kept. */
     retention: { days: env.RETENTION_DAYS, updateLogDays: env.UPDATE_LOG_DAYS },
+    /** Whether admins, of an organization or of the platform, have to have a second factor. */
+    requireSecondFactor: env.REQUIRE_SECOND_FACTOR ?? production,
     bootstrap: {
       adminEmail: env.BOOTSTRAP_ADMIN_EMAIL,
       adminPassword: env.BOOTSTRAP_ADMIN_PASSWORD,

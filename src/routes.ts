@@ -22,6 +22,7 @@ export type RoutesOptions = {
   readonly trustedProxies: readonly Cidr[];
   readonly graphql: (request: Request, requestId: string, address: string) => Promise<Response>;
   readonly oauth: Hono;
+  readonly pages: Hono<HttpEnv>;
   readonly rest: RestDependencies;
   readonly health: HealthDeps;
   readonly metrics: MetricsRouteDeps;
@@ -38,7 +39,8 @@ export type RoutesOptions = {
  * | /api/me, /api/events, /api/event-types, /api/webhooks/* | REST | bearer token; scope and role in the feature |
  * | /api/openapi.json | what REST and OAuth are made of, as OpenAPI 3.1 | none |
  * | /docs | the same as a page, with the files it is made of | none |
- * | /graphql | GraphQL over HTTP, SSE and WebSocket | bearer token; scope and role in the feature |
+ * | /login, /logout, /account | pages for people | session; CSRF token and Origin of every form |
+ * | /graphql | GraphQL over HTTP, SSE and WebSocket | bearer token or session; scope and role in the feature |
  *
  * A worker serves health and metrics alone.
  */
@@ -49,6 +51,7 @@ export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
   app.route('/', createMetricsRoutes(options.metrics));
   if (role === 'worker') return app;
   app.route('/', options.oauth);
+  app.route('/', options.pages);
   const rest = createRestRoutes(options.rest);
   app.route('/', rest);
   app.route('/', createOpenApiRoutes({ rest, publicUrl }));

@@ -35,6 +35,7 @@ describe('defaults in development', () => {
       masterKeys: undefined,
       corsOrigins: [],
       trustedProxies: [],
+      requireSecondFactor: false,
       bootstrap: {
         adminEmail: 'admin@optio.example',
         adminPassword: undefined,
@@ -74,12 +75,14 @@ describe('defaults in production', () => {
   it('are the strict ones', () => {
     expect(readConfig(PRODUCTION)).toMatchObject({
       production: true,
+      requireSecondFactor: true,
       webhooks: { allow: [], allowHttp: false },
     });
   });
 
   it('can be loosened on purpose', () => {
     const variables = { ...PRODUCTION, WEBHOOK_ALLOW_HTTP: '1', WEBHOOK_ALLOW_CIDRS: '10.1.0.0/16' };
+    expect(readConfig({ ...PRODUCTION, REQUIRE_SECOND_FACTOR: '0' }).requireSecondFactor).toBe(false);
     expect(readConfig(variables).webhooks).toMatchObject({ allowHttp: true, allow: [expect.anything()] });
   });
 

@@ -1,5 +1,5 @@
 /** Accounts, put together from their parts, as the composition root uses them. */
-import type { Context, Hono } from 'hono';
+import type { Hono } from 'hono';
 import type { Pool } from 'pg';
 import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
@@ -32,8 +32,6 @@ export type AccountsDeps = {
   /** Whether admins have to have a second factor. */
   readonly requireSecondFactor: boolean;
   readonly record: RecordAct;
-  /** The client's address; null when it is not known. */
-  readonly addressOf: (c: Context<HttpEnv>) => string | null;
 };
 
 export type Accounts = {

@@ -1,9 +1,18 @@
 /** Who may use a field: declared beside the field, checked before it resolves, and listed by a test. */
-import { authorize, type Requirement, type SessionRequirement, type Viewer } from '../accounts/viewer.ts';
+import {
+  authorize,
+  type Requirement,
+  requireSession,
+  type SessionRequirement,
+  type Viewer,
+} from '../accounts/viewer.ts';
 import { requireViewer } from './context.ts';
 
-/** `anyone`: also without credentials; `signed in`: any viewer, the rest is decided for what is asked for. */
-export type Access = 'anyone' | 'signed in' | Requirement | SessionRequirement;
+/**
+ * `anyone`: also without credentials; `signed in`: any viewer, the rest is decided for what is asked for; `session`:
+ * somebody who has signed in, about the own account, for which there is no scope.
+ */
+export type Access = 'anyone' | 'signed in' | 'session' | Requirement | SessionRequirement;
 
 /** The options of a field that declares its access. */
 export function access(required: Access) {
@@ -14,6 +23,8 @@ export function access(required: Access) {
 export function checkAccess(viewer: Viewer | null, required: Access): true {
   if (required === 'anyone') return true;
   const present = requireViewer(viewer);
-  if (required !== 'signed in') authorize(present, required);
+  if (required === 'signed in') return true;
+  if (required === 'session') requireSession(present);
+  else authorize(present, required);
   return true;
 }

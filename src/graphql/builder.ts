@@ -5,6 +5,7 @@ import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import ValidationPlugin from '@pothos/plugin-validation';
+import type { OwnSession } from '../accounts/own-session.ts';
 import type { ScopeInfo } from '../accounts/scope.ts';
 import type { Viewer } from '../accounts/viewer.ts';
 import type { EmittedEvent } from '../events/emit.ts';
@@ -44,6 +45,7 @@ type Objects = {
   MembershipConnection: Connection<Membership>;
   Organization: Organization;
   Scope: ScopeInfo;
+  Session: OwnSession;
   User: User;
   Viewer: Viewer;
   WebhookSubscription: WebhookSubscription;

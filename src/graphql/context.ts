@@ -1,4 +1,5 @@
 /** What every resolver is given: the viewer, and the way to the features on its behalf. */
+import type { OwnSessions } from '../accounts/own-session.ts';
 import type { Viewer } from '../accounts/viewer.ts';
 import { type RequestOrigin, sourceOf } from '../audit/entry.ts';
 import { AppError } from '../lib/errors.ts';
@@ -12,6 +13,7 @@ import { shareRead } from './shared-read.ts';
 /** The features as one operation of one viewer sees them. */
 export type Features = {
   readonly context: WebhookContext;
+  readonly ownSessions: OwnSessions;
   /** Forget what they hold whenever something was written. */
   readonly loaders: Loaders;
 };
@@ -41,6 +43,7 @@ export type ContextDependencies = {
   readonly tenancy: Tenancy;
   readonly webhooks: WebhookDependencies;
   readonly subscribeToUpdates: SubscribeToUpdates;
+  readonly ownSessions: OwnSessions;
 };
 
 /** The context of one operation. It costs nothing until a resolver asks for the features. */
@@ -69,10 +72,17 @@ export function createContext(
 /** The viewer; throws `UNAUTHENTICATED` when there is none. */
 export function requireViewer(viewer: Viewer | null): Viewer {
   if (viewer !== null) return viewer;
-  throw new AppError('UNAUTHENTICATED', 'This needs an access token in the Authorization header.');
+  throw new AppError(
+    'UNAUTHENTICATED',
+    'This needs an access token in the Authorization header, or a session.',
+  );
 }
 
-function openFeatures({ tenancy, webhooks }: ContextDependencies, viewer: Viewer, origin: RequestOrigin) {
+function openFeatures(
+  { tenancy, webhooks, ownSessions }: ContextDependencies,
+  viewer: Viewer,
+  origin: RequestOrigin,
+) {
   const shared = shareRead((work) => tenancy.read(viewer, work));
   const context: WebhookContext = {
     ...webhooks,
@@ -90,6 +100,7 @@ function openFeatures({ tenancy, webhooks }: ContextDependencies, viewer: Viewer
   let loaders = createLoaders(context);
   return {
     context,
+    ownSessions,
     get loaders() {
       return loaders;
     },

@@ -6,6 +6,7 @@ export const NODE_TYPES = [
   'Event',
   'Membership',
   'Organization',
+  'Session',
   'User',
   'WebhookSubscription',
 ] as const;

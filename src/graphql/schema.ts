@@ -16,6 +16,7 @@ import { addNode } from './types/node.ts';
 import { addOrganization } from './types/organization.ts';
 import { addScalars } from './types/scalars.ts';
 import { addScope } from './types/scope.ts';
+import { addSession } from './types/session.ts';
 import { addViewer } from './types/viewer.ts';
 import { addWebhookSubscription } from './types/webhook-subscription.ts';
 import { addWebhookSubscriptionMutations } from './types/webhook-subscription-mutations.ts';
@@ -30,6 +31,7 @@ export function createSchema(options: BuilderOptions = { onUnusedQuery: null }):
   addErrors(builder);
   addCommonTypes(builder);
   addNode(builder);
+  addSession(builder);
   addViewer(builder);
   addMembership(builder);
   const deliveryFilter = addDeliveryFilter(builder);

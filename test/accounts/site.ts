@@ -5,9 +5,13 @@ import { getRequestListener } from '@hono/node-server';
 import { type Accounts, createAccounts } from '../../src/accounts/accounts.ts';
 import type { AccountAct } from '../../src/accounts/act.ts';
 import { createHttpShell } from '../../src/platform/http/shell.ts';
+import { parseCidrs } from '../../src/platform/ip-range.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { TEST_KEY } from '../support/database.ts';
 import { openPeople, type People } from './people.ts';
+
+/** Where the browsers of the tests come through a proxy. */
+const LOOPBACK = parseCidrs('127.0.0.0/8');
 
 export type Site = People & {
   readonly url: string;
@@ -42,11 +46,15 @@ export async function openSite({
     corsOrigins: [],
     requireSecondFactor,
     record: async (act) => void acts.push(act),
-    addressOf: (c) => c.req.header('x-test-address') ?? null,
   });
   const log = createLog({ level: 'error', pretty: false });
-  const shell = createHttpShell({ log, clock: people.clock, https }).route('/', accounts.pages);
-  const listener = getRequestListener((request) => shell.fetch(request));
+  const shell = createHttpShell({ log, clock: people.clock, https, trustedProxies: LOOPBACK }).route(
+    '/',
+    accounts.pages,
+  );
+  const listener = getRequestListener((request, { incoming }) =>
+    shell.fetch(request, { peerAddress: incoming.socket.remoteAddress }),
+  );
   server.on('request', (request, response) => void listener(request, response));
   const url = `http://127.0.0.1:${port}`;
   let visitors = 0;
@@ -89,7 +97,7 @@ function createVisitor(url: string, publicUrl: string, address: string): Visitor
   const cookies = new Map<string, string>();
   const request = async (path: string, init: RequestInit): Promise<Answer> => {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const headers = { cookie, 'x-test-address': address, 'user-agent': FIREFOX };
+    const headers = { cookie, 'x-forwarded-for': address, 'user-agent': FIREFOX };
     const response = await fetch(`${url}${path}`, {
       ...init,
       redirect: 'manual',

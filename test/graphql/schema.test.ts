@@ -47,8 +47,14 @@ describe('Who may', () => {
     expect(isAccess(field.extensions['access'])).toBe(true);
   });
 
-  test('changes nothing without a scope', () => {
-    const mutations = rootFields.filter(([name]) => name.startsWith('Mutation.'));
+  test('changes nothing without a scope, but for the own sessions, which no token may', () => {
+    const all = rootFields.filter(([name]) => name.startsWith('Mutation.'));
+    const own = all.filter(([, field]) => field.extensions['access'] === 'session');
+    expect(own.map(([name]) => name).toSorted()).toEqual([
+      'Mutation.endOtherSessions',
+      'Mutation.endSession',
+    ]);
+    const mutations = all.filter((mutation) => !own.includes(mutation));
     expect(mutations.length).toBeGreaterThan(8);
     for (const [, field] of mutations) {
       expect(field.extensions['access']).toMatchObject({
@@ -88,7 +94,7 @@ test('knows every node by its global id', () => {
 });
 
 function isAccess(access: unknown): boolean {
-  if (access === 'anyone' || access === 'signed in') return true;
+  if (access === 'anyone' || access === 'signed in' || access === 'session') return true;
   const { scope, roles } = (access ?? {}) as { scope?: unknown; roles?: unknown }; // Whatever was declared.
   return typeof scope === 'string' && isScope(scope) && Array.isArray(roles) && roles.length > 0;
 }

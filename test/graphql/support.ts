@@ -37,6 +37,14 @@ const NO_UPDATES: GraphQLServerOptions['subscribeToUpdates'] = () => {
   throw new Error('This test has no live stream.');
 };
 
+const refuse = () => Promise.reject(new Error('This test has no sessions.'));
+const NO_SESSIONS: GraphQLServerOptions['ownSessions'] = {
+  list: refuse,
+  memberships: refuse,
+  end: refuse,
+  endOthers: refuse,
+};
+
 /**
  * Starts it with the organizations North and South; `change` replaces what it is made of. A database that is given
  * stays; otherwise it has one of its own.
@@ -61,6 +69,7 @@ export async function startServer(
       wakeLanes: (organizationId) => void woken.push(organizationId),
     },
     subscribeToUpdates: NO_UPDATES,
+    ownSessions: NO_SESSIONS,
     authenticate,
     challenge: ({ code }) => (code === 'UNAUTHENTICATED' ? 'Bearer realm="test"' : undefined),
     logError: (details) => void logged.push(details),

@@ -59,6 +59,7 @@ function mountedRoutes(): readonly string[] {
       role: 'all',
       trustedProxies: [],
       graphql: unused,
+      pages: new Hono(),
       oauth: oauth.routes,
       rest: dependencies,
       health: { pingDatabase: unused, isMigrated: unused, isStopping: () => false },

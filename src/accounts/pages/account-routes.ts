@@ -87,7 +87,7 @@ async function changePassword(deps: PageDeps, c: PageContext, session: Session):
   const form = await readSessionForm(deps, c, session);
   const passwords = { current: form.get('current_password') ?? '', next: form.get('new_password') ?? '' };
   const act = async (): Promise<Response> => {
-    const token = await deps.credentials.changePassword({ session, browser: browserOf(deps, c) }, passwords);
+    const token = await deps.credentials.changePassword({ session, browser: browserOf(c) }, passwords);
     return token === undefined
       ? seeOther('/login?note=session-over', [deps.cookies.session.clear()])
       : seeOther('/account?note=password', [deps.cookies.session.set(token)]);
@@ -96,10 +96,10 @@ async function changePassword(deps: PageDeps, c: PageContext, session: Session):
 }
 
 async function recordAct(
-  { record, addressOf }: PageDeps,
+  { record }: PageDeps,
   c: PageContext,
   { userId, organizationId, id }: Pick<Session, 'userId' | 'organizationId' | 'id'>,
   action: AccountAction,
 ): Promise<void> {
-  await record({ action, userId, organizationId, sessionId: id, address: addressOf(c) });
+  await record({ action, userId, organizationId, sessionId: id, address: c.get('clientAddress') });
 }

@@ -30,12 +30,11 @@ export type PageDeps = {
     /** A sign-in that waits for its code. */
     readonly pending: Cookie;
   };
-  readonly addressOf: (c: PageContext) => string | null;
 };
 
 /** Where the request comes from. */
-export function browserOf(deps: PageDeps, c: PageContext): BrowserInfo {
-  return { address: deps.addressOf(c), userAgent: c.req.header('user-agent') ?? null };
+export function browserOf(c: PageContext): BrowserInfo {
+  return { address: c.get('clientAddress'), userAgent: c.req.header('user-agent') ?? null };
 }
 
 /** The token for the forms of a session, all of them. */

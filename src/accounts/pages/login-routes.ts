@@ -51,7 +51,7 @@ async function login(deps: PageDeps, c: PageContext): Promise<Response> {
   const [email, password] = [form.get('email') ?? '', form.get('password') ?? ''];
   const returnTo = localPath(form.get('return_to'));
   try {
-    const result = await deps.signIn.byPassword({ email, password, browser: browserOf(deps, c) });
+    const result = await deps.signIn.byPassword({ email, password, browser: browserOf(c) });
     if (result.kind === 'refused') {
       return await freshLogin(deps, c, { returnTo, email, error: REFUSED, status: 422 });
     }
@@ -77,7 +77,7 @@ async function sendCode(deps: PageDeps, c: PageContext): Promise<Response> {
   const page = { token: codeToken(deps, pending), returnTo };
   try {
     const code = form.get('code') ?? '';
-    const result = await deps.signIn.byCode({ pending, code, browser: browserOf(deps, c) });
+    const result = await deps.signIn.byCode({ pending, code, browser: browserOf(c) });
     if (result === null) return seeOther('/login?note=session-over', [deps.cookies.pending.clear()]);
     if (result.kind === 'refused') return await codePage({ ...page, error: WRONG_CODE, status: 422 });
     return await followUp(deps, c, result, returnTo);
@@ -113,13 +113,19 @@ async function showLogout(deps: PageDeps, c: PageContext): Promise<Response> {
 }
 
 async function logout(deps: PageDeps, c: PageContext): Promise<Response> {
-  const { guard, sessions, cookies, record, addressOf } = deps;
+  const { guard, sessions, cookies, record } = deps;
   const session = await guard.find(c.req.raw);
   if (session !== undefined) {
     await readSessionForm(deps, c, session);
     await sessions.end(session.userId, session.id).catch(ignoreMissing);
     const { userId, organizationId, id: sessionId } = session;
-    await record({ action: 'session.ended', userId, organizationId, sessionId, address: addressOf(c) });
+    await record({
+      action: 'session.ended',
+      userId,
+      organizationId,
+      sessionId,
+      address: c.get('clientAddress'),
+    });
   }
   return seeOther('/login?note=signed-out', [cookies.session.clear()]);
 }

@@ -64,7 +64,7 @@ async function enable(deps: PageDeps, c: PageContext, session: Session): Promise
   const sealed = form.get('offer') ?? '';
   const offer = deps.secondFactors.reopen({ id: session.userId, email: session.email }, sealed);
   const act = async (): Promise<Response> => {
-    const owner = { session, browser: browserOf(deps, c) };
+    const owner = { session, browser: browserOf(c) };
     const { token, recoveryCodes } = await deps.credentials.enableSecondFactor(owner, {
       ...confirmationOf(form),
       sealed,
@@ -86,7 +86,7 @@ async function enable(deps: PageDeps, c: PageContext, session: Session): Promise
 
 async function renewRecoveryCodes(deps: PageDeps, c: PageContext, session: Session): Promise<Response> {
   const form = await readSessionForm(deps, c, session);
-  const owner = { session, browser: browserOf(deps, c) };
+  const owner = { session, browser: browserOf(c) };
   return orShowErrors(
     async () =>
       recoveryCodesPage(await deps.credentials.renewRecoveryCodes(owner, confirmationOf(form)), '/account'),
@@ -96,7 +96,7 @@ async function renewRecoveryCodes(deps: PageDeps, c: PageContext, session: Sessi
 
 async function disable(deps: PageDeps, c: PageContext, session: Session): Promise<Response> {
   const form = await readSessionForm(deps, c, session);
-  const owner = { session, browser: browserOf(deps, c) };
+  const owner = { session, browser: browserOf(c) };
   return orShowErrors(
     async () => {
       const token = await deps.credentials.disableSecondFactor(owner, confirmationOf(form));

@@ -51,6 +51,8 @@ const LOAD: Readonly<Record<NodeType, Load>> = {
     const organization = await getOrganization(context);
     return organization.id === id ? organization : null;
   },
+  Session: async ({ context, ownSessions }, id) =>
+    (await ownSessions.list(context.viewer)).find((session) => session.id === id),
   User: ({ context }, id) => findUser(context, id),
   WebhookSubscription: async ({ loaders }, id) => {
     const subscription = await loaders.subscription(id);

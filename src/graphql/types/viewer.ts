@@ -1,7 +1,10 @@
 /** The viewer: who asks, and what it may. */
 import { findUser, getOrganization } from '../../accounts/directory.ts';
+import type { MembershipRow } from '../../accounts/session-statements.ts';
+import { Role } from '../../generated/prisma/client.ts';
 import { access } from '../access.ts';
 import type { Builder } from '../builder.ts';
+import { globalId } from '../global-id.ts';
 
 /** Registers Viewer and Query.viewer. */
 export function addViewer(builder: Builder): void {
@@ -14,6 +17,7 @@ export function addViewer(builder: Builder): void {
       CLIENT: { description: 'As a client that acts for its organization.' },
     },
   });
+  const membership = addViewerMembership(builder);
   builder.objectType('Viewer', {
     description: 'Who asks: a person, a client acting for a person, or a client acting for its organization.',
     fields: (t) => ({
@@ -40,6 +44,24 @@ export function addViewer(builder: Builder): void {
         resolve: ({ scopes }) => (scopes === null ? null : [...scopes]),
       }),
       expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When its token or session ends.' }),
+      isPlatformAdmin: t.boolean({
+        description: 'Whether it is a person who has signed in and who runs the platform.',
+        resolve: ({ session }) => session?.isPlatformAdmin === true,
+      }),
+      memberships: t.field({
+        description: 'Where the person is a member, by the name of the organization; null for a token.',
+        type: [membership],
+        nullable: true,
+        resolve: async (viewer, _args, { features }) =>
+          viewer.session === undefined ? null : [...(await features().ownSessions.memberships(viewer))],
+      }),
+      sessions: t.field({
+        description: 'Where the person is signed in, newest first; null for a token.',
+        type: ['Session'],
+        nullable: true,
+        resolve: async (viewer, _args, { features }) =>
+          viewer.session === undefined ? null : [...(await features().ownSessions.list(viewer))],
+      }),
     }),
   });
   builder.queryField('viewer', (t) =>
@@ -51,4 +73,20 @@ export function addViewer(builder: Builder): void {
       resolve: (_root, _args, { viewer }) => viewer,
     }),
   );
+}
+
+/** Not the `Membership` of an organization's list: the viewer sees its other organizations by name alone. */
+function addViewerMembership(builder: Builder) {
+  return builder.objectRef<MembershipRow>('ViewerMembership').implement({
+    description:
+      'An organization that the viewer is a member of. To act for another one: switch at /account.',
+    fields: (t) => ({
+      organizationId: t.id({
+        description: 'The global id of the organization.',
+        resolve: ({ organizationId }) => globalId('Organization', organizationId),
+      }),
+      organizationName: t.exposeString('organizationName', { description: 'Its name.' }),
+      role: t.expose('role', { type: Role, description: 'What the person is there.' }),
+    }),
+  });
 }
