@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { User } from '../../src/accounts/statements.ts';
 import { totpCode } from '../../src/lib/crypto.ts';
+import { decodeBase32 } from './authenticator.ts';
 import { PASSWORD } from './people.ts';
 import { type Answer, openSite, type Site, type Visitor } from './site.ts';
 
@@ -26,15 +27,8 @@ type App = { readonly code: (stepsAhead?: number) => Promise<string> };
 /** An authenticator app that was shown the page; its clock is the server's. */
 function scan({ text }: Answer, of: Site): App {
   const [, key = ''] = /<code>([A-Z2-7 ]{32,})<\/code>/.exec(text) ?? [];
-  const secret = decodeBase32(key.replaceAll(' ', ''));
+  const secret = decodeBase32(key);
   return { code: (ahead = 0) => totpCode(secret, Math.floor(of.clock.now().getTime() / 30_000) + ahead) };
-}
-
-function decodeBase32(text: string): Buffer {
-  const bits = Array.from(text, (c) =>
-    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0'),
-  ).join('');
-  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
 }
 
 async function setUp(

@@ -84,7 +84,7 @@ function browsers({ sessions, session, token }: AccountPage): Html {
 <ul class="rows">${sessions.map(
     (one) => html`<li>
 <div><strong>${browserName(one.userAgent)}</strong>${one.id === session.id ? html` <span class="tag good">This browser</span>` : ''}<br>
-<span class="muted small">Signed in ${time(one.createdAt)}${one.address === null ? '' : html` from ${one.address}`}; last used ${time(one.lastUsedAt)}</span></div>
+<span class="muted small">Signed in ${time(one.createdAt)}${one.address === null ? '' : html` from ${one.address}`}<br>Last used ${time(one.lastUsedAt)}</span></div>
 ${
   one.id === session.id
     ? ''
@@ -92,7 +92,7 @@ ${
         action: '/account/sessions/end',
         token,
         hidden: { session_id: one.id },
-        body: button('End', 'plain'),
+        body: button('Sign out there', 'plain'),
       })
 }</li>`,
   )}</ul>

@@ -30,13 +30,11 @@ header { width: 100%; max-width: 44rem; padding: 1.5rem 0 1.25rem; display: flex
 .narrow header { max-width: 26rem; padding-top: clamp(2rem, 12vh, 7rem); justify-content: center; }
 main { width: 100%; max-width: 44rem; display: grid; gap: 1.25rem; }
 .narrow main { max-width: 26rem; }
-footer { width: 100%; max-width: 44rem; padding-top: 1.5rem; color: var(--muted); font-size: .875rem; }
-.narrow footer { max-width: 26rem; text-align: center; }
 .brand { display: inline-flex; align-items: center; gap: .625rem; min-height: 2.75rem; color: var(--ink);
   font-weight: 650; font-size: 1.0625rem; letter-spacing: -.01em; text-decoration: none; }
 .brand svg { width: 1.75rem; height: 1.75rem; color: var(--accent); }
-h1, h2, h3 { margin: 0; line-height: 1.25; letter-spacing: -.015em; text-wrap: balance; font-weight: 650; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.125rem; } h3 { font-size: 1rem; }
+h1, h2 { margin: 0; line-height: 1.25; letter-spacing: -.015em; text-wrap: balance; font-weight: 650; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.125rem; }
 p { margin: 0; text-wrap: pretty; } .muted { color: var(--muted); } .small { font-size: .875rem; }
 strong { font-weight: 600; }
 a { color: var(--accent); text-underline-offset: .2em; text-decoration-thickness: .08em; }
@@ -48,12 +46,13 @@ a:hover { color: var(--accent-hover); }
 .lead { display: grid; gap: .375rem; }
 form { display: grid; gap: 1.125rem; margin: 0; }
 .field { display: grid; gap: .375rem; }
-label, legend { font-weight: 550; font-size: .9375rem; padding: 0; }
+label { font-weight: 550; font-size: .9375rem; padding: 0; }
 .hint { color: var(--muted); font-size: .875rem; }
-input:not([type=hidden]), select { width: 100%; min-height: 2.75rem; padding: .5rem .75rem; font: inherit; color: inherit;
+input:not([type=hidden]) { width: 100%; min-height: 2.75rem; padding: .5rem .75rem; font: inherit; color: inherit;
   background: var(--surface); border: 1px solid var(--field); border-radius: .625rem; }
-input:hover, select:hover { border-color: var(--muted); }
-input:focus-visible, select:focus-visible { outline-offset: 0; border-color: var(--accent); border-radius: .625rem; }
+.wide .field { max-width: 24rem; }
+input:hover { border-color: var(--muted); }
+input:focus-visible { outline-offset: 0; border-color: var(--accent); border-radius: .625rem; }
 input[aria-invalid=true] { border-color: var(--danger); box-shadow: inset 0 0 0 1px var(--danger); }
 input.code { font: 1.25rem/1.4 ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monospace; letter-spacing: .12em; }
 .error { color: var(--danger); font-size: .875rem; font-weight: 500; display: flex; gap: .375rem; }
@@ -73,14 +72,11 @@ button.danger { color: var(--danger); border-color: var(--danger); }
 button.danger:hover { background: var(--danger-soft); }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center; }
 .narrow form button, .narrow .actions .button { width: 100%; }
-.even { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; }
 ul.rows { list-style: none; margin: 0; padding: 0; }
 ul.rows > li { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .75rem 1.5rem;
   padding: 1rem 0; border-top: 1px solid var(--line); }
 ul.rows > li:first-child { border-top: 0; padding-top: 0; } ul.rows > li:last-child { padding-bottom: 0; }
 ul.rows > li > :first-child { flex: 1 1 14rem; min-width: 0; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .5rem 1.25rem; margin: 0; }
-dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
 .tag { display: inline-block; padding: .0625rem .5rem; border-radius: 1rem; background: var(--accent-soft);
   font-size: .8125rem; font-weight: 600; vertical-align: .05em; }
 .tag.good { background: var(--good-soft); color: var(--good); }
@@ -91,10 +87,9 @@ code, .mono { font: .9375em/1.5 ui-monospace, "SF Mono", "Cascadia Mono", Menlo,
 .qr svg { display: block; width: 100%; height: auto; }
 .beside { display: grid; gap: 1.25rem 1.75rem; align-items: start; }
 @media (min-width: 40rem) { .beside { grid-template-columns: auto 1fr; } }
-@media (max-width: 30rem) { .card { padding: 1.25rem; } dl { grid-template-columns: 1fr; gap: .125rem; }
-  dd { margin-bottom: .625rem; } .narrow header { padding-top: 1.5rem; } }
+@media (max-width: 30rem) { .card { padding: 1.25rem; } .narrow header { padding-top: 1.5rem; } }
 @media (forced-colors: active) { .note, .tag { border: 1px solid; } }
-@media print { body { background: #fff; } .card { border: 0; box-shadow: none; } form, footer { display: none; } }
+@media print { body { background: #fff; } .card { border: 0; box-shadow: none; } form, .actions { display: none; } }
 `;
 
 /** The stylesheet as a source expression of a Content-Security-Policy. */
