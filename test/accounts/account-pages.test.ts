@@ -143,7 +143,7 @@ describe('the password', () => {
     ['the same one', PASSWORD, PASSWORD, 'new_password-error', 'another password than the present'],
     ['a common one', PASSWORD, 'Password2026!', 'new_password-error', 'first that are guessed'],
     ['the own name', PASSWORD, 'lovelace.1815', 'new_password-error', 'name or the email'],
-  ])('is not changed with %s, which is said beside the field', async (_, current, next, id, message) => {
+  ])('is not changed with %s, which is said beside the field', async (_, ...[current, next, id, message]) => {
     const visitor = await signedIn();
     const fields = { current_password: current, new_password: next };
     const { status, text } = await visitor.send('/account/password', '/account/password', fields);

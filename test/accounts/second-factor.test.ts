@@ -172,7 +172,8 @@ describe('signing in with it', () => {
     const answers = await Promise.all(
       visitors.map((visitor) => visitor.send('/login/code', '/login/code', { code })),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([303, 422, 422, 422]);
+    expect(answers.filter(({ status }) => status === 303)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 422)).toHaveLength(3);
   });
 
   it('takes each recovery code once, however it is typed', async () => {

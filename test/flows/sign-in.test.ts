@@ -77,7 +77,7 @@ function askByWebSocket(origin: string): Promise<unknown> {
         complete: () => resolve(result),
       },
     );
-  }).finally(() => client.dispose());
+  }).finally(() => void client.dispose());
 }
 
 describe('whoever signed in at the URL that the start printed', () => {
