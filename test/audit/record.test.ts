@@ -248,8 +248,12 @@ describe('retention', () => {
 
   it('is not done by the job that drops partitions', async () => {
     const { workerUrl } = database.urls;
-    await expect(query(workerUrl, "SELECT optio.drop_expired_partition('audit_entries', now())")).rejects.toThrow();
-    await expect(query(workerUrl, "SELECT optio.delete_expired_strays('audit_entries', now(), 10)")).rejects.toThrow();
+    await expect(
+      query(workerUrl, "SELECT optio.drop_expired_partition('audit_entries', now())"),
+    ).rejects.toThrow();
+    await expect(
+      query(workerUrl, "SELECT optio.delete_expired_strays('audit_entries', now(), 10)"),
+    ).rejects.toThrow();
   });
 });
 

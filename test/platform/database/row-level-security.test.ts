@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../../src/lib/ids.ts';
 import { createTestDatabase, query } from '../../support/database.ts';
+import { type Outcome, run } from '../../support/outcome.ts';
 import { type Row, readTables, seedRow, type Table, valuesFor } from '../../support/tables.ts';
 
 // At the top, so that there is a test for each table that the database has: one that is new is tested without a word.
@@ -21,7 +22,6 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 type Identity = { readonly organizationId: string; readonly role: string };
-type Outcome = { readonly code: string | undefined; readonly count: number };
 
 /** Runs one statement as a tenant, without keeping what it does: how many rows it met, or how it was refused. */
 async function asTenant(
@@ -36,14 +36,6 @@ async function asTenant(
       : [`app.organization_id=${identity.organizationId}`, `app.role=${identity.role}`];
   url.searchParams.set('options', settings.map((setting) => `-c ${setting}`).join(' '));
   return run(url.href, sql, values);
-}
-
-async function run(url: string, sql: string, values: readonly unknown[] = []): Promise<Outcome> {
-  try {
-    return { code: undefined, count: (await query(url, sql, values)).length };
-  } catch (error) {
-    return { code: (error as { code?: string }).code, count: 0 }; // An error of PostgreSQL has its SQLSTATE.
-  }
 }
 
 const us: Identity = { organizationId: ours, role: 'ADMIN' };
@@ -239,98 +231,5 @@ describe('what only admins may change', () => {
     expect(await asTenant(undefined, emit, [ours])).toMatchObject({ code: '42501' });
     expect(await asTenant(us, emit, [theirs])).toMatchObject({ code: '42501' });
     expect(await asTenant(us, emit, [ours])).toMatchObject({ code: undefined });
-  });
-});
-
-describe('the narrow roles', () => {
-  it.each([
-    [
-      'optio_worker',
-      [
-        'organizations',
-        'users',
-        'user_passwords',
-        'memberships',
-        'oauth_clients',
-        'oauth_client_secrets',
-        'oauth_access_tokens',
-        'oauth_consents',
-        'oauth_grants',
-        'oauth_authorization_codes',
-        'oauth_refresh_tokens',
-        'signing_keys',
-        'sessions',
-        'audit_entries',
-        'invitations',
-        'one_time_tokens',
-        'outgoing_mails',
-        'second_factors',
-        'recovery_codes',
-      ],
-    ],
-    [
-      'optio_auth',
-      [
-        'audit_entries',
-        'events',
-        'event_idempotency_keys',
-        'deliveries',
-        'delivery_attempts',
-        'delivery_updates',
-        'webhook_subscriptions',
-        'webhook_secrets',
-        'webhook_subscription_health',
-        'installation',
-      ],
-    ],
-    [
-      'optio_tenant',
-      [
-        'user_passwords',
-        'sessions',
-        'second_factors',
-        'recovery_codes',
-        'signing_keys',
-        'event_idempotency_keys',
-        'installation',
-        'partitioning',
-        'oauth_authorization_codes',
-        'oauth_refresh_tokens',
-        'one_time_tokens',
-        'outgoing_mails',
-      ],
-    ],
-  ])('%s cannot read %j', async (role, names) => {
-    const url = {
-      optio_worker: database.urls.workerUrl,
-      optio_auth: database.urls.authUrl,
-      optio_tenant: database.urls.tenantUrl,
-    }[role];
-    for (const name of names) {
-      expect(await run(url ?? '', `SELECT FROM ${name} LIMIT 1`)).toEqual({ code: '42501', count: 0 });
-    }
-  });
-
-  it('can touch no partition directly, neither one that is there nor one that will be made', async () => {
-    await query(database.ownerUrl, "SELECT optio.ensure_partitions(now() + interval '90 days')");
-    const rows = await query(
-      database.ownerUrl,
-      `SELECT count(*)::int AS partitions, array_agg(c.relname || ' by ' || r) FILTER (WHERE
-         has_table_privilege(r, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')) AS open
-       FROM pg_class c, unnest(ARRAY['public', 'optio_tenant', 'optio_worker', 'optio_auth']) AS r
-       WHERE c.relispartition AND c.relkind = 'r'`,
-    );
-    expect(rows).toEqual([{ partitions: expect.any(Number), open: null }]);
-    expect(Number(rows[0]?.['partitions'])).toBeGreaterThan(80);
-  });
-
-  it('share no function that runs with its owner’s rights with everybody', async () => {
-    const rows = await query(
-      database.ownerUrl,
-      `SELECT p.proname AS name, has_function_privilege('public', p.oid, 'EXECUTE') AS open
-       FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'optio'::regnamespace ORDER BY 1`,
-    );
-    expect(rows.length).toBeGreaterThan(2);
-    expect(rows.filter((row) => row['open'] === true)).toEqual([]);
   });
 });
