@@ -3,7 +3,6 @@ import { type EventRecord, findEventBodies, findEvents } from '../events/event.t
 import type { Delivery, WebhookSubscription } from '../generated/prisma/client.ts';
 import type { Count, Page, PageRequest } from '../lib/page.ts';
 import type { WebhookContext } from '../webhooks/context.ts';
-import type { DeliveryFilter } from '../webhooks/delivery.ts';
 import {
   type AttemptContent,
   type AttemptKey,
@@ -17,6 +16,7 @@ import {
   listAttemptsOf,
   listDeliveriesOf,
 } from '../webhooks/delivery-batch.ts';
+import type { DeliveryFilter } from '../webhooks/delivery-filter.ts';
 import { type Batch, createBatch, createBatches } from './batch.ts';
 
 /** Which deliveries of each parent. */

@@ -9,7 +9,7 @@ import {
   Prisma,
   type WebhookSubscription,
 } from '../generated/prisma/client.ts';
-import { isUuid, lowestUuidAt } from '../lib/ids.ts';
+import { isUuid } from '../lib/ids.ts';
 import {
   type Count,
   MAX_COUNT,
@@ -19,9 +19,8 @@ import {
   toCount,
   toPage,
 } from '../lib/page.ts';
-import { searchable } from '../lib/text.ts';
 import { MAY_READ, type WebhookContext } from './context.ts';
-import type { DeliveryFilter } from './delivery.ts';
+import { type DeliveryFilter, selectDeliveries } from './delivery-filter.ts';
 
 /** An attempt without what was sent and received. */
 export type AttemptRecord = Omit<DeliveryAttempt, 'requestHeaders' | 'responseHeaders' | 'responseBody'>;
@@ -37,21 +36,18 @@ export type DeliveryParent = 'subscription' | 'event';
 
 export const MAX_ATTEMPTS = 100;
 
-const DELIVERY_COLUMNS = Prisma.raw(`
-  organization_id AS "organizationId", id, subscription_id AS "subscriptionId", event_id AS "eventId",
-  event_type AS "eventType", status::text AS status, due_at AS "dueAt", attempt_count AS "attemptCount",
-  schedule_start AS "scheduleStart", version, last_response_code AS "lastResponseCode", last_error AS "lastError",
-  completed_at AS "completedAt", replay_of_id AS "replayOfId", is_test AS "isTest"`);
-
 const ATTEMPT_COLUMNS = Prisma.raw(`
   organization_id AS "organizationId", delivery_id AS "deliveryId", number, started_at AS "startedAt",
   dns_ms AS "dnsMs", connect_ms AS "connectMs", tls_ms AS "tlsMs", first_byte_ms AS "firstByteMs",
   total_ms AS "totalMs", response_code AS "responseCode", error_kind AS "errorKind", error`);
 
-const PARENT_COLUMNS = {
-  subscription: Prisma.raw('subscription_id'),
-  event: Prisma.raw('event_id'),
+// Of the parent `p` that a list or a count is for.
+const PARENT_CONDITIONS = {
+  subscription: Prisma.raw('subscription_id = p.id'),
+  event: Prisma.raw('event_id = p.id'),
 } as const satisfies Record<DeliveryParent, Prisma.Sql>;
+
+const COUNTING = { take: MAX_COUNT + 1, columns: Prisma.raw('1') };
 
 /** The viewer's deliveries among these ids. */
 export async function findDeliveries(
@@ -81,19 +77,14 @@ export async function listDeliveriesOf(
   page: PageRequest,
 ): Promise<ReadonlyMap<string, Page<Delivery>>> {
   authorize(context.viewer, MAY_READ);
-  const { id, take, order } = pageQuery(page);
   const rows = await context.read(
     (tx) => tx.$queryRaw<(Delivery & { readonly parentId: string })[]>`
       SELECT p.id AS "parentId", d.*
       FROM unnest(${parents.ids}::uuid[]) AS p (id)
       CROSS JOIN LATERAL (
-        SELECT ${DELIVERY_COLUMNS} FROM deliveries
-        WHERE ${conditions(context, filter)} AND ${PARENT_COLUMNS[parents.kind]} = p.id
-          ${id.lt === undefined ? Prisma.empty : Prisma.sql`AND id < ${id.lt}::uuid`}
-          ${id.gt === undefined ? Prisma.empty : Prisma.sql`AND id > ${id.gt}::uuid`}
-        ORDER BY id ${Prisma.raw(order)} LIMIT ${take}
+        ${selectDeliveries(context, filter, { ...pageQuery(page), parent: PARENT_CONDITIONS[parents.kind] })}
       ) AS d
-      ORDER BY d.id ${Prisma.raw(order)}`,
+      ORDER BY d.id ${Prisma.raw(pageQuery(page).order)}`,
   );
   const byParent = Map.groupBy(rows, (row) => row.parentId);
   return new Map(parents.ids.map((parent) => [parent, toPage(byParent.get(parent) ?? [], page)]));
@@ -112,9 +103,7 @@ export async function countDeliveriesOf(
       FROM unnest(${parents.ids}::uuid[]) AS p (id)
       CROSS JOIN LATERAL (
         SELECT count(*)::int AS counted FROM (
-          SELECT FROM deliveries
-          WHERE ${conditions(context, filter)} AND ${PARENT_COLUMNS[parents.kind]} = p.id
-          LIMIT ${MAX_COUNT + 1}
+          ${selectDeliveries(context, filter, { ...COUNTING, parent: PARENT_CONDITIONS[parents.kind] })}
         ) AS limited
       ) AS d`,
   );
@@ -126,8 +115,7 @@ export async function countDeliveries(context: WebhookContext, filter: DeliveryF
   authorize(context.viewer, MAY_READ);
   const rows = await context.read(
     (tx) => tx.$queryRaw<{ readonly counted: number }[]>`
-      SELECT count(*)::int AS counted
-      FROM (SELECT FROM deliveries WHERE ${conditions(context, filter)} LIMIT ${MAX_COUNT + 1}) AS limited`,
+      SELECT count(*)::int AS counted FROM (${selectDeliveries(context, filter, COUNTING)}) AS limited`,
   );
   return toCount(rows[0]?.counted ?? 0);
 }
@@ -184,21 +172,4 @@ async function selectAttempts<T>(
       WHERE organization_id = ${context.viewer.organizationId}::uuid AND (delivery_id, number) IN (
         SELECT * FROM unnest(${known.map((key) => key.deliveryId)}::uuid[], ${known.map((key) => key.number)}::int[]))`,
   );
-}
-
-/** The same as the conditions of `listDeliveries`. */
-function conditions({ viewer }: WebhookContext, filter: DeliveryFilter): Prisma.Sql {
-  const { statuses, subscriptionId, eventId, eventType, since, until } = filter;
-  const parts = [Prisma.sql`organization_id = ${viewer.organizationId}::uuid`];
-  if (statuses !== undefined) parts.push(Prisma.sql`status = ANY (${statuses}::text[]::"DeliveryStatus"[])`);
-  if (subscriptionId !== undefined) parts.push(equalsId('subscription_id', subscriptionId));
-  if (eventId !== undefined) parts.push(equalsId('event_id', eventId));
-  if (eventType !== undefined) parts.push(Prisma.sql`event_type = ${searchable(eventType)}`);
-  if (since !== undefined) parts.push(Prisma.sql`id >= ${lowestUuidAt(since)}::uuid`);
-  if (until !== undefined) parts.push(Prisma.sql`id < ${lowestUuidAt(until)}::uuid`);
-  return Prisma.join(parts, ' AND ');
-}
-
-function equalsId(column: 'subscription_id' | 'event_id', id: string): Prisma.Sql {
-  return isUuid(id) ? Prisma.sql`${Prisma.raw(column)} = ${id}::uuid` : Prisma.sql`false`;
 }

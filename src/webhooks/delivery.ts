@@ -2,23 +2,12 @@
 import { authorize } from '../accounts/viewer.ts';
 import type { Delivery, DeliveryAttempt, DeliveryStatus } from '../generated/prisma/client.ts';
 import { AppError } from '../lib/errors.ts';
-import { isUuid, lowestUuidAt } from '../lib/ids.ts';
+import { isUuid } from '../lib/ids.ts';
 import { type Page, type PageRequest, pageQuery, toPage } from '../lib/page.ts';
-import { searchable } from '../lib/text.ts';
 import type { Tx } from '../platform/database/tenancy.ts';
 import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
+import { type DeliveryFilter, selectDeliveries } from './delivery-filter.ts';
 import { findSubscription } from './subscription.ts';
-
-export type DeliveryFilter = {
-  readonly statuses?: readonly DeliveryStatus[] | undefined;
-  readonly subscriptionId?: string | undefined;
-  readonly eventId?: string | undefined;
-  readonly eventType?: string | undefined;
-  /** Created at this time or later. */
-  readonly since?: Date | undefined;
-  /** Created before this time. */
-  readonly until?: Date | undefined;
-};
 
 /** The viewer's deliveries, newest first. */
 export async function listDeliveries(
@@ -27,9 +16,9 @@ export async function listDeliveries(
   page: PageRequest,
 ): Promise<Page<Delivery>> {
   authorize(context.viewer, MAY_READ);
-  const { id, take, order } = pageQuery(page);
-  const where = { AND: [{ id }, conditions(context.viewer.organizationId, filter)] };
-  const rows = await context.read((tx) => tx.delivery.findMany({ where, orderBy: { id: order }, take }));
+  const rows = await context.read(
+    (tx) => tx.$queryRaw<Delivery[]>`${selectDeliveries(context, filter, pageQuery(page))}`,
+  );
   return toPage(rows, page);
 }
 
@@ -94,29 +83,6 @@ export async function cancelDelivery(context: WebhookContext, id: string): Promi
       completedAt: context.clock.now(),
     });
   });
-}
-
-function conditions(organizationId: string, filter: DeliveryFilter) {
-  const { statuses, subscriptionId, eventId, eventType, since, until } = filter;
-  return {
-    organizationId,
-    ...(statuses === undefined ? {} : { status: { in: [...statuses] } }),
-    ...(subscriptionId === undefined ? {} : { subscriptionId: existingId(subscriptionId) }),
-    ...(eventId === undefined ? {} : { eventId: existingId(eventId) }),
-    ...(eventType === undefined ? {} : { eventType: searchable(eventType) }),
-    // The id holds the time of creation.
-    id: {
-      ...(since === undefined ? {} : { gte: lowestUuidAt(since) }),
-      ...(until === undefined ? {} : { lt: lowestUuidAt(until) }),
-    },
-  };
-}
-
-const NO_ID = '00000000-0000-0000-0000-000000000000';
-
-/** An id that is none matches nothing, as one that does not exist. */
-function existingId(id: string): string {
-  return isUuid(id) ? id : NO_ID;
 }
 
 async function findDelivery(tx: Tx, organizationId: string, id: string): Promise<Delivery> {

@@ -1,6 +1,6 @@
 /** Which deliveries a list shows. */
 import { DeliveryStatus } from '../../generated/prisma/client.ts';
-import type { DeliveryFilter } from '../../webhooks/delivery.ts';
+import type { DeliveryFilter } from '../../webhooks/delivery-filter.ts';
 import type { Builder } from '../builder.ts';
 import { localId } from '../global-id.ts';
 import { given } from '../mutation.ts';
