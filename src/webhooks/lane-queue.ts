@@ -19,7 +19,10 @@ export type LaneQueueOptions = {
   readonly onError: (error: Error) => void;
 };
 
-/** The first lanes are queued at once, those that are woken meanwhile or within 20 ms after it together. */
+/**
+ * The first lanes are queued at once, those that are woken meanwhile or within 20 ms after it together. Rung for before
+ * that, too: a worker that has such a lane needs no job to look at it, and most have been sent to lately.
+ */
 export function createLaneQueue({ jobs, doorbell, onError }: LaneQueueOptions): LaneQueue {
   let waiting = new Map<string, LaneJob>();
   let running: Promise<void> | undefined;
@@ -28,6 +31,7 @@ export function createLaneQueue({ jobs, doorbell, onError }: LaneQueueOptions): 
     while (waiting.size > 0) {
       const lanes = [...waiting.values()];
       waiting = new Map();
+      doorbell.ring('lanes');
       await jobs.enqueue(lanes).catch(onError);
       doorbell.ring('lanes');
       doorbell.ring('updates');

@@ -46,8 +46,6 @@ const NEW_CONCURRENCY = 2;
 // Less than the heartbeat of the lane's job: whoever was frozen longer may have lost its lane without knowing.
 const TRUSTED_MS = 8_000;
 
-// A lane that has run dry is kept a moment: what is emitted meanwhile needs no job to be fetched.
-const LINGER_MS = 500;
 // Well below the time after which pg-boss gives an active job up.
 const MAX_TURN_MS = 600_000;
 // While lanes wait for which there is no room.
@@ -135,11 +133,11 @@ export function isTrusted(lane: Lane, now: number): boolean {
 /**
  * Whether the lane is to be given back: dry for a while, or its turn is over, or it may no longer be ours. Not before its
  * bucket is full again, which takes a second at most: so whoever opens it next may begin with a full one.
- * `crowded`: other lanes wait for room, so that a dry one is not kept.
+ * A lane that has run dry is kept for `lingerMs`: what is emitted meanwhile needs no job to be fetched.
  */
-export function isFinished(lane: Lane, now: number, crowded = false): boolean {
+export function isFinished(lane: Lane, now: number, lingerMs: number): boolean {
   if (!isIdle(lane) || !isFull(lane.rate, now)) return false;
-  const isDry = !lane.hungry && (crowded || now - lane.quietSince > LINGER_MS);
+  const isDry = !lane.hungry && now - lane.quietSince > lingerMs;
   return isDry || isTurnOver(lane, now) || !isTrusted(lane, now);
 }
 

@@ -29,6 +29,7 @@ export type Pump = {
 };
 
 const MAX_LANES = 2_000;
+const MANY_LANES = 200;
 const TAKE_AT_ONCE = 200;
 const MAX_REMEMBERED = 10_000;
 const STOP_CHECK_MS = 10;
@@ -70,7 +71,7 @@ export function startPump(options: PumpOptions): Pump {
     const now = performance.now();
     const crowded = lanes.size >= MAX_LANES;
     if (crowded) for (const lane of lanes.values()) shortenTurn(lane, now);
-    const finished = [...lanes.values()].filter((lane) => isFinished(lane, now, crowded));
+    const finished = [...lanes.values()].filter((lane) => isFinished(lane, now, lingerMs(lanes.size)));
     finished.forEach(close);
     await jobs.complete(finished.map((lane) => lane.lease));
     // What is left in a lane whose turn is over comes after those that waited.
@@ -148,6 +149,12 @@ export function startPump(options: PumpOptions): Pump {
       await jobs.complete([...lanes.values()].map((lane) => lane.lease));
     },
   };
+}
+
+/** How long a dry lane is kept. Every ring makes each one look, which many of them make dear. */
+function lingerMs(lanes: number): number {
+  if (lanes >= MAX_LANES) return 0;
+  return lanes > MANY_LANES ? 500 : 5_000;
 }
 
 function makeHungry(lane: Lane | undefined): void {

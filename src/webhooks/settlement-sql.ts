@@ -77,26 +77,27 @@ export async function settleBatch(
     ...new Map(results.toReversed().map((settled) => [settled.delivery.id, settled])).values(),
   ].toSorted((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1)); // Locks are taken in one order.
   const column = <T>(pick: (settled: Settled) => T): T[] => batch.map(pick);
+  const plain = (pick: (settled: Settled) => Plain): string => toArrayLiteral(batch.map(pick));
   const { rows } = await client.query<{ id: string }>({
     name: 'settle',
     text: SETTLE,
     values: [
-      column(({ delivery }) => delivery.organizationId),
-      column(({ delivery }) => delivery.id),
-      column(({ delivery }) => delivery.attemptCount + 1),
-      column(({ outcome }) => outcome.kind),
-      column(({ outcome }) => (outcome.kind === 'retry' ? outcome.dueAt : null)),
-      column(({ startedAt }) => startedAt),
-      column(({ result }) => result.timing.dnsMs),
-      column(({ result }) => result.timing.connectMs),
-      column(({ result }) => result.timing.tlsMs),
-      column(({ result }) => result.timing.firstByteMs),
-      column(({ result }) => result.timing.totalMs),
+      plain(({ delivery }) => delivery.organizationId),
+      plain(({ delivery }) => delivery.id),
+      plain(({ delivery }) => delivery.attemptCount + 1),
+      plain(({ outcome }) => outcome.kind),
+      plain(({ outcome }) => (outcome.kind === 'retry' ? outcome.dueAt : null)),
+      plain(({ startedAt }) => startedAt),
+      plain(({ result }) => result.timing.dnsMs),
+      plain(({ result }) => result.timing.connectMs),
+      plain(({ result }) => result.timing.tlsMs),
+      plain(({ result }) => result.timing.firstByteMs),
+      plain(({ result }) => result.timing.totalMs),
       column(({ requestHeaders }) => JSON.stringify(requestHeaders)),
-      column(({ result }) => (result.kind === 'response' ? result.status : null)),
+      plain(({ result }) => (result.kind === 'response' ? result.status : null)),
       column(({ result }) => (result.kind === 'response' ? JSON.stringify(result.headers) : null)),
       column(({ result }) => (result.kind === 'response' ? result.body : null)),
-      column(({ outcome }) => (outcome.kind === 'succeeded' ? null : outcome.errorKind)),
+      plain(({ outcome }) => (outcome.kind === 'succeeded' ? null : outcome.errorKind)),
       column(({ outcome }) => (outcome.kind === 'succeeded' ? null : outcome.error)),
       now,
     ],
@@ -104,6 +105,13 @@ export async function settleBatch(
   for (const { organizationId, subscriptionId, reason } of refusals(batch))
     await client.query(DISABLE, [organizationId, subscriptionId, reason, now]);
   return rows.map((row) => row.id);
+}
+
+type Plain = string | number | Date | null;
+
+/** An array for PostgreSQL of what needs no quotes; the driver would look at every character of it. */
+function toArrayLiteral(values: readonly Plain[]): string {
+  return `{${values.map((value) => (value instanceof Date ? value.toISOString() : (value ?? 'NULL'))).join(',')}}`;
 }
 
 /** The subscriptions that want nothing more, each once, in the order in which their rows are locked. */

@@ -17,6 +17,7 @@ import {
 } from '../../src/webhooks/lane.ts';
 import type { ClaimedDelivery } from '../../src/webhooks/lane-sql.ts';
 
+const LINGER = 500;
 const lease = { organizationId: 'o', subscriptionId: 's', job: { id: 'j', retryCount: 0 } };
 const target: Target = { url: 'https://lms.example/', headers: [], secrets: [], retrySeconds: [] };
 
@@ -191,8 +192,8 @@ describe('the rate limit (webhooks rule 19)', () => {
     const lane = laneWith({ hungry: false, turnEndsAt: 0, rate: rateLimit(5, 0) }, 5);
     expect(takeAll(lane, 1)).toBe(5);
     lane.unsettled.clear();
-    expect(isFinished(lane, 1_000)).toBe(false);
-    expect(isFinished(lane, 1_001)).toBe(true);
+    expect(isFinished(lane, 1_000, LINGER)).toBe(false);
+    expect(isFinished(lane, 1_001, LINGER)).toBe(true);
   });
 
   it('is none for null', () => {
@@ -206,30 +207,30 @@ describe('the end of a turn', () => {
     const lane = laneWith({ hungry: false }, 1);
     takeNext(lane, 0);
     expect(isIdle(lane)).toBe(false);
-    expect(isFinished(lane, 1_000_000)).toBe(false);
+    expect(isFinished(lane, 1_000_000, LINGER)).toBe(false);
     lane.unsettled.delete('d0');
-    expect(isFinished(lane, 1_000_000)).toBe(true);
+    expect(isFinished(lane, 1_000_000, LINGER)).toBe(true);
   });
 
   it('comes a moment after the lane ran dry, not while more is expected', () => {
-    expect(isFinished(laneWith({ hungry: false }), 500)).toBe(false);
-    expect(isFinished(laneWith({ hungry: false }), 501)).toBe(true);
-    expect(isFinished(laneWith({ hungry: true }), 501)).toBe(false);
+    expect(isFinished(laneWith({ hungry: false }), 500, LINGER)).toBe(false);
+    expect(isFinished(laneWith({ hungry: false }), 501, LINGER)).toBe(true);
+    expect(isFinished(laneWith({ hungry: true }), 501, LINGER)).toBe(false);
   });
 
   it('comes at once to a dry lane, and to one that had five seconds, when others wait for room', () => {
-    expect(isFinished(laneWith({ hungry: false }), 1, true)).toBe(true);
+    expect(isFinished(laneWith({ hungry: false }), 1, 0)).toBe(true);
     const lane = laneWith({}, 3);
     shortenTurn(lane, 5_000);
     expect(claimSize(lane, 5_000)).toBe(40 - 3);
     shortenTurn(lane, 5_001);
     expect(claimSize(lane, 5_001)).toBe(0);
     expect(takeNext(lane, 5_001)).toBeUndefined();
-    expect(isFinished(lane, 5_001)).toBe(true);
+    expect(isFinished(lane, 5_001, LINGER)).toBe(true);
   });
 
   it('comes when the lease may be lost', () => {
-    expect(isFinished(laneWith({}), 8_000)).toBe(true);
+    expect(isFinished(laneWith({}), 8_000, LINGER)).toBe(true);
   });
 
   it('leaves in the database what was claimed and not sent', () => {
