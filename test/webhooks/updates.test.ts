@@ -188,6 +188,24 @@ describe('a cursor that cannot be gone on from (webhooks rules 36, 37)', () => {
     expect(await takeNumbers(stream, 1)).toEqual([1]);
   });
 
+  it('of this database before it was restored elsewhere: a new epoch, and no line of transactions to come', async () => {
+    const { cursor } = await bench.live();
+    await bench.append(1, 3);
+    const before = await readLogState(world.workerPool);
+    await world.query(
+      `UPDATE delivery_updates SET transaction_id = '1000000000000'
+       WHERE organization_id = $1 AND version = 3`,
+      [bench.organizationId],
+    );
+    await world.query("UPDATE installation SET fingerprint = 'another cluster'");
+    const after = await readLogState(world.workerPool);
+    expect(after.epoch).not.toBe(before.epoch);
+    expect((await readLogState(world.workerPool)).epoch).toBe(after.epoch);
+    expect(await loggedNumbers(world, bench.organizationId)).toEqual([1, 2]);
+    const { value } = await bench.open({ after: cursor }).next();
+    expect(value).toMatchObject({ kind: 'gap', reason: 'OTHER_DATABASE' });
+  });
+
   it('older than what is kept: a gap that says where to go on, and from there nothing is missed', async () => {
     const { cursor } = await bench.live();
     await bench.append(1, 2);
