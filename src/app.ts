@@ -42,7 +42,7 @@ export type AppOptions = {
 // Whoever asks whether it is ready wants to know soon.
 const PING = { query_timeout: 2_000 };
 const MAINTENANCE_MS = 3_600_000;
-/** How many connections each pool may have; docs/guides/database.md adds them up. */
+/** How many connections each pool may have; docs/guides/connections.md adds them up. */
 const POOL_SIZES = { tenant: 20, worker: 10, auth: 10 } as const;
 
 /** Starts the app on a prepared database, in the role that the configuration names. */
