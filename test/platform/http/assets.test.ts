@@ -11,6 +11,7 @@ afterEach(() => {
 
 async function start(load: Asset['load']): Promise<string> {
   const app = createAssetRoutes([{ path: '/page/1.0.0/page.js', type: 'text/javascript', load }]);
+  app.onError((error, c) => c.text(error.message, 500));
   const { server, origin } = await listen(app.fetch);
   closers.push(() => server.close());
   return `${origin}/page/1.0.0/page.js`;
