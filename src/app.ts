@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/accounts.ts';
+import { startRefusals } from './audit/refusals.ts';
 import type { Config } from './config.ts';
 import { forgetExpiredKeys } from './events/idempotency-keys.ts';
 import { createGraphQLServer } from './graphql/server.ts';
@@ -76,12 +77,18 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
   });
   const webhooks = { clock, keys, targetPolicy: config.webhooks, wakeLanes: lanes.wake, trace };
 
+  const refusals = startRefusals({
+    pool: authPool,
+    clock,
+    onError: report('refused attempts could not be recorded'),
+  });
   const oauth = createOAuth({
     pool: authPool,
     masterKeys: keys,
     issuer: publicUrl,
     clock,
     reportError: (error) => log.error({ error }, 'the authorization server failed'),
+    refusals,
     onReuse: (fields) => log.warn(fields, 'what was exchanged before came again; its grant was ended'),
   });
   const accounts = createAccounts({
@@ -197,7 +204,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       stopping = true;
       await updates.close();
       await Promise.all(sockets.map((socket) => socket.close()));
-      await Promise.all([maintenance.stop(), deliveries?.stop(), lanes.flush()]);
+      await Promise.all([maintenance.stop(), deliveries?.stop(), lanes.flush(), refusals.stop()]);
       await jobs.stop();
       await doorbell.close();
       await Promise.all([tenancy.close(), workerPool.end(), authPool.end()]);

@@ -21,7 +21,7 @@ export type RoutesOptions = {
   readonly role: Config['role'];
   readonly trustedProxies: readonly Cidr[];
   readonly graphql: (request: Request, requestId: string, address: string) => Promise<Response>;
-  readonly oauth: Hono;
+  readonly oauth: Hono<HttpEnv>;
   readonly pages: Hono<HttpEnv>;
   readonly rest: RestDependencies;
   readonly health: HealthDeps;

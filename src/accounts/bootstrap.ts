@@ -1,5 +1,7 @@
 /** What a new installation needs before anybody can sign in or call it: an organization, an admin, a client. */
 import type { Pool, PoolClient } from 'pg';
+import { OPERATOR } from '../audit/entry.ts';
+import { recordOn } from '../audit/record.ts';
 import type { Clock } from '../lib/clock.ts';
 import { randomAlphanumeric } from '../lib/crypto.ts';
 import { newId } from '../lib/ids.ts';
@@ -75,8 +77,18 @@ export async function bootstrap<C>(deps: BootstrapDeps<C>): Promise<BootstrapRes
   });
 }
 
-function createFirstOrganization(tx: PoolClient, now: Date): Promise<Organization> {
-  return createOrganization(tx, { id: newId(), slug: 'optio-academy', name: 'Optio Academy' }, now);
+async function createFirstOrganization(tx: PoolClient, now: Date): Promise<Organization> {
+  const organization = { id: newId(), slug: 'optio-academy', name: 'Optio Academy' };
+  await createOrganization(tx, organization, now);
+  await recordOn(
+    tx,
+    { place: { organizationId: organization.id }, source: OPERATOR, now },
+    {
+      action: 'organization.created',
+      target: { type: 'Organization', id: organization.id, label: organization.name },
+    },
+  );
+  return organization;
 }
 
 async function bootstrapAdmin(
@@ -89,11 +101,23 @@ async function bootstrapAdmin(
   if (existing !== null) return { created: false, email: existing.email };
   const user = await ensurePlatformAdmin(tx, normalizeEmail(options.adminEmail), now);
   await setMembership(tx, { organizationId: organization.id, userId: user.id, role: 'ADMIN' });
+  await recordAdmin(tx, user, now);
   if ((await findPasswordHash(tx, user.id)) !== null) return { created: true, email: user.email };
   const generated = randomAlphanumeric(GENERATED_PASSWORD_CHARACTERS);
   await setPassword(tx, user, options.adminPassword ?? generated, now);
   const shown = options.adminPassword === undefined ? { password: generated } : {};
   return { created: true, email: user.email, ...shown };
+}
+
+async function recordAdmin(tx: PoolClient, user: User, now: Date): Promise<void> {
+  await recordOn(
+    tx,
+    { place: { userId: user.id }, source: OPERATOR, now },
+    {
+      action: 'platform_admin.granted',
+      target: { type: 'User', id: user.id, label: user.email },
+    },
+  );
 }
 
 async function ensurePlatformAdmin(tx: PoolClient, email: string, now: Date): Promise<User> {

@@ -2,11 +2,13 @@
 import type { Hono } from 'hono';
 import type { Pool } from 'pg';
 import type { Viewer } from '../accounts/viewer.ts';
+import type { Refusals } from '../audit/refusals.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
 import type { AppError } from '../lib/errors.ts';
 import { createIdGenerator } from '../lib/ids.ts';
 import type { Queryable } from '../platform/database/pool.ts';
+import type { HttpEnv } from '../platform/http/env.ts';
 import { createAccessTokens } from './access-token.ts';
 import { createAccessTokenVerifier } from './access-token-verifier.ts';
 import { authenticateBearer, type BearerRequest, challenge } from './bearer.ts';
@@ -33,11 +35,13 @@ export type OAuthDeps = {
   readonly reportError: (error: unknown) => void;
   /** Told when a code or refresh token was used again and its grant was ended for that. */
   readonly onReuse: (report: ReuseReport) => void;
+  /** Takes note of clients that did not prove themselves. */
+  readonly refusals: Pick<Refusals, 'note'>;
   readonly newId?: () => string;
 };
 
 export type OAuth = {
-  readonly routes: Hono;
+  readonly routes: Hono<HttpEnv>;
   /** The viewer a request's bearer token stands for. Errors: `BearerError`; `UNAVAILABLE`. */
   readonly authenticate: (request: BearerRequest) => Promise<Viewer>;
   /** Those of the viewers whose tokens still hold: for what outlives its request, such as a stream. */
@@ -52,7 +56,7 @@ export type OAuth = {
 
 /** Composes the authorization server. Nothing is read or written before the first request. */
 export function createOAuth(deps: OAuthDeps): OAuth {
-  const { pool, issuer, clock, reportError } = deps;
+  const { pool, issuer, clock } = deps;
   const newId = deps.newId ?? createIdGenerator(() => clock.now().getTime());
   const signingKeys = createSigningKeys(deps);
   const accessTokens = createAccessTokens({ pool, signingKeys, issuer, clock, newId });
@@ -66,7 +70,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
   ]);
   const resourceMetadata = protectedResourceMetadataUrl(issuer);
   return {
-    routes: createOAuthRoutes({ pool, clock, issuer, signingKeys, clients, grants, verifier, reportError }),
+    routes: createOAuthRoutes({ ...deps, signingKeys, clients, grants, verifier }),
     authenticate: (request) => authenticateBearer(request, verifier.verify),
     findHeld: verifier.findHeld,
     revokeGrantsOfUser: (userId, db = pool) => revokeGrantsOfUser(db, userId, clock.now()),

@@ -1,6 +1,9 @@
 /** The first OAuth client of an installation: a machine client of the first organization, good for everything. */
 import type { PoolClient } from 'pg';
 import { SCOPES } from '../accounts/scope.ts';
+import { beginning } from '../audit/difference.ts';
+import { OPERATOR } from '../audit/entry.ts';
+import { recordOn } from '../audit/record.ts';
 import type { Clock } from '../lib/clock.ts';
 import { equalInConstantTime, randomAlphanumeric, sha256 } from '../lib/crypto.ts';
 import { validationError } from '../lib/errors.ts';
@@ -96,6 +99,21 @@ async function createFirstClient(
   await tx.query(insertClient(client, clock.now()));
   const row = { organizationId, id: newId(), clientRef: id, hash: sha256(secret) };
   await tx.query(insertClientSecret(row, clock.now()));
+  await recordOn(
+    tx,
+    { place: { organizationId }, source: OPERATOR, now: clock.now() },
+    {
+      action: 'oauth_client.registered',
+      target: { type: 'OAuthClient', id, label: client.name },
+      changes: beginning({
+        client_id: clientId,
+        type: client.type,
+        status: client.status,
+        grant_types: client.grantTypes,
+        scopes: client.scopes,
+      }),
+    },
+  );
   if (options.clientSecret === undefined) return { clientId, clientSecret: generated, warnings: [] };
   return { clientId, warnings: warnOfShortSecret(secret) };
 }

@@ -47,10 +47,16 @@ export function authenticateClient(
   return matched === undefined ? undefined : { ...client, usedSecretHash: matched };
 }
 
-/** The one refusal for an unknown client and a wrong secret; with a challenge when the header was used (RFC 6749 5.2). */
-export function invalidClient(method: ClientCredentials['method']): OAuthError {
+/**
+ * The one refusal for an unknown client and a wrong secret; with a challenge when the header was used (RFC 6749 5.2).
+ * `found`: the client, if there is one.
+ */
+export function invalidClient(method: ClientCredentials['method'], found?: Client): OAuthError {
   const headers = method === 'client_secret_basic' ? CHALLENGE : {};
-  return new OAuthError('invalid_client', 'The client is unknown or its secret is wrong.', { headers });
+  return new OAuthError('invalid_client', 'The client is unknown or its secret is wrong.', {
+    headers,
+    ...(found === undefined ? {} : { refused: found }),
+  });
 }
 
 function readBasic(authorization: string, form: Form): ClientCredentials {

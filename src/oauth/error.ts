@@ -23,6 +23,14 @@ export type OAuthErrorOptions = {
   readonly status?: 405 | 413;
   /** Further headers of the response. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The client that did not prove itself; for the audit log, and in no answer. */
+  readonly refused?: RefusedClient;
+};
+
+export type RefusedClient = {
+  readonly organizationId: string;
+  readonly id: string;
+  readonly clientId: string;
 };
 
 /** A refusal in the words of RFC 6749 5.2; the message is shown to the client as error_description. */
@@ -31,24 +39,33 @@ export class OAuthError extends Error {
   readonly code: OAuthErrorCode;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly refused: RefusedClient | undefined;
 
   constructor(code: OAuthErrorCode, message: string, options: OAuthErrorOptions = {}) {
     super(message);
     this.code = code;
     this.status = options.status ?? STATUS[code];
     this.headers = options.headers ?? {};
+    this.refused = options.refused;
   }
 }
 
 /** No answer of the token endpoint may be stored (RFC 6749 5.1); Pragma is for caches of HTTP/1.0. */
 export const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } as const;
 
+export type ErrorListeners = {
+  readonly reportError: (error: unknown) => void;
+  /** Told of a client that exists and did not prove itself. */
+  readonly noteRefused: (client: RefusedClient) => void;
+};
+
 /**
  * The response for whatever was thrown: an `OAuthError` as it is, a database that is away as
  * `temporarily_unavailable`, all else as `server_error`, which is reported and says nothing about its cause.
  */
-export function errorResponse(error: unknown, reportError: (error: unknown) => void): Response {
+export function errorResponse(error: unknown, { reportError, noteRefused }: ErrorListeners): Response {
   const refusal = toOAuthError(error);
+  if (refusal.refused !== undefined) noteRefused(refusal.refused);
   if (refusal.code === 'server_error') reportError(error);
   return Response.json(
     { error: refusal.code, error_description: refusal.message },

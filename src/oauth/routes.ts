@@ -1,9 +1,11 @@
 /** The HTTP face of the authorization server for programs. */
 import { type Context, Hono } from 'hono';
+import type { Refusals } from '../audit/refusals.ts';
+import type { HttpEnv } from '../platform/http/env.ts';
 import type { AuthenticatedClient } from './client.ts';
 import { authenticateClient, invalidClient, readClientCredentials } from './client-authentication.ts';
 import { corsHeaders } from './cors.ts';
-import { errorResponse, NO_STORE, OAuthError } from './error.ts';
+import { type ErrorListeners, errorResponse, NO_STORE, OAuthError } from './error.ts';
 import { type Form, readForm } from './form.ts';
 import { type IntrospectionDeps, introspectToken } from './introspect.ts';
 import {
@@ -24,6 +26,8 @@ export type OAuthRoutesDeps = TokenEndpointDeps &
     readonly signingKeys: SigningKeys;
     /** Told of every failure that the client sees as `server_error` only. */
     readonly reportError: (error: unknown) => void;
+    /** Takes note of clients that did not prove themselves. */
+    readonly refusals: Pick<Refusals, 'note'>;
   };
 
 // A key is published well before it signs, so a copy may be this old.
@@ -33,9 +37,9 @@ const PUBLIC = { 'Cache-Control': 'public, max-age=300' };
  * POST /api/oauth/token, /revoke, /introspect; GET /api/oauth/jwks and the two metadata documents; another method is
  * 405 with Allow. Every failure is JSON (RFC 6749 5.2).
  */
-export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono {
+export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono<HttpEnv> {
   const { issuer, signingKeys, grants } = deps;
-  const app = new Hono();
+  const app = new Hono<HttpEnv>();
   app.post(TOKEN_PATH, (c) =>
     answerForm(deps, c, async (form, authorization) =>
       Response.json(await answerTokenRequest(deps, form, authorization), { headers: NO_STORE }),
@@ -65,14 +69,30 @@ export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono {
   for (const path of [JWKS_PATH, ...paths.authorizationServer, ...paths.protectedResource]) {
     app.all(path, () => refuseMethod('GET, HEAD'));
   }
-  app.onError((error) => errorResponse(error, deps.reportError));
+  app.onError((error, c) => errorResponse(error, listeners(deps, c)));
   return app;
+}
+
+/** Who is told of the errors of a request. */
+function listeners({ reportError, refusals }: OAuthRoutesDeps, c: Context<HttpEnv>): ErrorListeners {
+  const userAgent = c.req.header('user-agent') ?? null;
+  const origin = { address: c.get('clientAddress'), userAgent, requestId: c.get('requestId') };
+  return {
+    reportError,
+    noteRefused: ({ organizationId, id, clientId }) =>
+      refusals.note({
+        action: 'oauth_client.refused',
+        place: { organizationId },
+        target: { type: 'OAuthClient', id, label: clientId },
+        origin,
+      }),
+  };
 }
 
 /** Answers a form, its failures too; a page of a public client may read the answer. */
 async function answerForm(
-  { clients, reportError }: OAuthRoutesDeps,
-  c: Context,
+  deps: OAuthRoutesDeps,
+  c: Context<HttpEnv>,
   answer: (form: Form, authorization: string | undefined) => Promise<Response>,
 ): Promise<Response> {
   const form = await readForm(c.req.raw);
@@ -80,10 +100,10 @@ async function answerForm(
   const origin = c.req.header('origin');
   if (origin === undefined) return answer(form, authorization);
   const response = await answer(form, authorization).catch((error: unknown) =>
-    errorResponse(error, reportError),
+    errorResponse(error, listeners(deps, c)),
   );
   // Whoever got this far was looked up, and is remembered; only what is public of it is used.
-  const headers = corsHeaders(origin, clients.recall(form.get('client_id') ?? ''));
+  const headers = corsHeaders(origin, deps.clients.recall(form.get('client_id') ?? ''));
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
   return response;
 }
@@ -95,8 +115,9 @@ async function authenticate(
   authorization: string | undefined,
 ): Promise<AuthenticatedClient> {
   const credentials = readClientCredentials(authorization, form);
-  const client = authenticateClient(await clients.find(credentials.clientId), credentials);
-  if (client === undefined) throw invalidClient(credentials.method);
+  const found = await clients.find(credentials.clientId);
+  const client = authenticateClient(found, credentials);
+  if (client === undefined) throw invalidClient(credentials.method, found);
   return client;
 }
 

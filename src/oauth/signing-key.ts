@@ -12,6 +12,9 @@ import {
   type JWK,
 } from 'jose';
 import type { Pool } from 'pg';
+import { beginning } from '../audit/difference.ts';
+import { PLATFORM, SYSTEM } from '../audit/entry.ts';
+import { recordOn } from '../audit/record.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type MasterKeys, seal, unseal } from '../lib/crypto.ts';
 import { inTransaction, type Queryable } from '../platform/database/pool.ts';
@@ -96,7 +99,17 @@ async function makeFirstKey(pool: Pool, masterKeys: MasterKeys, now: Date): Prom
     await tx.query(lockSigningKeys());
     const keys = await selectKeys(tx, now);
     if (keys.length > 0) return keys;
-    await tx.query(insertSigningKey(await generateSigningKey(masterKeys, now)));
+    const key = await generateSigningKey(masterKeys, now);
+    await tx.query(insertSigningKey(key));
+    await recordOn(
+      tx,
+      { place: { organizationId: PLATFORM }, source: SYSTEM, now },
+      {
+        action: 'signing_key.created',
+        target: { type: 'SigningKey', id: key.kid },
+        changes: beginning({ algorithm: key.algorithm, signs_from: key.signsFrom }),
+      },
+    );
     return selectKeys(tx, now);
   });
 }

@@ -73,7 +73,7 @@ async function attempt(
   found: Client | undefined,
 ): Promise<TokenResponse | undefined> {
   const client = authenticateClient(found, credentials);
-  if (client === undefined) throw invalidClient(credentials.method);
+  if (client === undefined) throw invalidClient(credentials.method, found);
   requireApproved(client);
   if (!client.grantTypes.includes(grantType)) {
     throw new OAuthError('unauthorized_client', `The client is not registered for the grant ${grantType}.`);

@@ -1,5 +1,8 @@
 /** The delivery log: list, look at one with its attempts, send one again, cancel one. */
 import { authorize } from '../accounts/viewer.ts';
+import type { AuditAction } from '../audit/action.ts';
+import { difference } from '../audit/difference.ts';
+import { record } from '../audit/record.ts';
 import type { Delivery, DeliveryAttempt, DeliveryStatus } from '../generated/prisma/client.ts';
 import { AppError } from '../lib/errors.ts';
 import { isUuid } from '../lib/ids.ts';
@@ -60,7 +63,8 @@ export async function retryDelivery(context: WebhookContext, id: string): Promis
     }
     await requireEvent(tx, delivery);
     afterCommit(() => context.wakeLanes(organizationId, [delivery.subscriptionId]));
-    return changeDelivery(tx, delivery, {
+    return changeDelivery(tx, context, delivery, {
+      action: 'delivery.retried',
       status: delivery.attemptCount === 0 ? 'PENDING' : 'RETRYING',
       dueAt: context.clock.now(),
       completedAt: null,
@@ -77,7 +81,8 @@ export async function cancelDelivery(context: WebhookContext, id: string): Promi
     if (delivery.completedAt !== null) {
       throw new AppError('CONFLICT', `The delivery has ended: it ${endWord(delivery.status)}.`);
     }
-    return changeDelivery(tx, delivery, {
+    return changeDelivery(tx, context, delivery, {
+      action: 'delivery.cancelled',
       status: 'CANCELLED',
       dueAt: null,
       completedAt: context.clock.now(),
@@ -109,10 +114,21 @@ async function requireEvent(tx: Tx, { organizationId, eventId }: Delivery): Prom
 
 type Change = Pick<Delivery, 'status' | 'dueAt' | 'completedAt'> & Partial<Pick<Delivery, 'scheduleStart'>>;
 
-async function changeDelivery(tx: Tx, { organizationId, id }: Delivery, change: Change): Promise<Delivery> {
+async function changeDelivery(
+  tx: Tx,
+  context: WebhookContext,
+  before: Delivery,
+  { action, ...change }: Change & { readonly action: AuditAction },
+): Promise<Delivery> {
+  const { organizationId, id } = before;
   const data = { ...change, version: { increment: 1 } };
   const changed = await tx.delivery.update({ where: { organizationId_id: { organizationId, id } }, data });
   await tx.$executeRaw`SELECT optio.log_deliveries(${organizationId}::uuid, ARRAY[${id}]::uuid[])`;
+  await record(tx, context, context.clock.now(), {
+    action,
+    target: { type: 'Delivery', id, label: before.eventType },
+    changes: difference({ status: before.status }, { status: changed.status }),
+  });
   return changed;
 }
 

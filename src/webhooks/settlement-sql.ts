@@ -1,6 +1,11 @@
 /** The statement that settles attempts: what was sent and came back, and all that follows from it, in one transaction. */
 import type { PoolClient } from 'pg';
+import { beginning } from '../audit/difference.ts';
+import { SYSTEM } from '../audit/entry.ts';
+import { recordOn } from '../audit/record.ts';
+import type { WebhookSubscription } from '../generated/prisma/client.ts';
 import type { Settled } from './attempt.ts';
+import { targetOf } from './subscription-audit.ts';
 
 // The fence: only the attempt that follows the recorded ones counts. What a worker that lost its lane comes with late
 // changes nothing, is not recorded a second time and costs no attempt. A delivery that was cancelled or held while its
@@ -65,7 +70,8 @@ const SETTLE = `
 // Its deliveries follow piece by piece (mover.ts): however many wait, the others' results are not held up.
 const DISABLE = `
   UPDATE webhook_subscriptions SET status = 'DISABLED', disabled_reason = $3, disabled_at = $4, version = version + 1, updated_at = $4
-  WHERE organization_id = $1 AND id = $2 AND status <> 'DISABLED' AND deleted_at IS NULL`;
+  WHERE organization_id = $1 AND id = $2 AND status <> 'DISABLED' AND deleted_at IS NULL
+  RETURNING id, target_url AS "targetUrl"`;
 
 /** Writes a batch in the transaction of `client`. Of two results of one attempt the first counts. Answers the ids that were settled. */
 export async function settleBatch(
@@ -102,8 +108,7 @@ export async function settleBatch(
       now,
     ],
   });
-  for (const { organizationId, subscriptionId, reason } of refusals(batch))
-    await client.query(DISABLE, [organizationId, subscriptionId, reason, now]);
+  for (const refusal of refusals(batch)) await disable(client, refusal, now);
   return rows.map((row) => row.id);
 }
 
@@ -114,8 +119,34 @@ function toArrayLiteral(values: readonly Plain[]): string {
   return `{${values.map((value) => (value instanceof Date ? value.toISOString() : (value ?? 'NULL'))).join(',')}}`;
 }
 
+async function disable(
+  client: PoolClient,
+  { organizationId, subscriptionId, reason }: Refusal,
+  now: Date,
+): Promise<void> {
+  const { rows } = await client.query<Pick<WebhookSubscription, 'id' | 'targetUrl'>>(DISABLE, [
+    organizationId,
+    subscriptionId,
+    reason,
+    now,
+  ]);
+  const [disabled] = rows;
+  if (disabled === undefined) return;
+  await recordOn(
+    client,
+    { place: { organizationId }, source: SYSTEM, now },
+    {
+      action: 'webhook_subscription.disabled',
+      target: targetOf(disabled),
+      changes: beginning({ disabled_reason: reason }),
+    },
+  );
+}
+
+type Refusal = { readonly organizationId: string; readonly subscriptionId: string; readonly reason: string };
+
 /** The subscriptions that want nothing more, each once, in the order in which their rows are locked. */
-function refusals(batch: readonly Settled[]) {
+function refusals(batch: readonly Settled[]): readonly Refusal[] {
   const found = batch.flatMap(({ delivery: { organizationId, subscriptionId }, outcome }) =>
     outcome.kind === 'failed' && outcome.disableSubscription !== undefined
       ? [[subscriptionId, { organizationId, subscriptionId, reason: outcome.disableSubscription }] as const]

@@ -1,13 +1,17 @@
-/** The custom headers of a subscription as they may be shown (webhooks rule 11). */
+/** The custom headers of a subscription, sealed at rest, and as they may be shown (webhooks rule 11). */
 import type { WebhookSubscription } from '../generated/prisma/client.ts';
 import { type MasterKeys, unseal } from '../lib/crypto.ts';
 import { type CustomHeaders, maskHeaders } from './custom-headers.ts';
 
+type Sealed = Pick<WebhookSubscription, 'id' | 'sealedHeaders'>;
+
 /** Opens the subscription's custom headers and masks what holds credentials. */
-export function shownHeaders(
-  keys: MasterKeys,
-  { id, sealedHeaders }: Pick<WebhookSubscription, 'id' | 'sealedHeaders'>,
-): CustomHeaders {
+export function shownHeaders(keys: MasterKeys, subscription: Sealed): CustomHeaders {
+  return maskHeaders(openHeaders(keys, subscription));
+}
+
+/** Opens the subscription's custom headers. Their values may be credentials. */
+export function openHeaders(keys: MasterKeys, { id, sealedHeaders }: Sealed): CustomHeaders {
   if (sealedHeaders === null) return [];
-  return maskHeaders(JSON.parse(unseal(keys, Buffer.from(sealedHeaders), id).toString()));
+  return JSON.parse(unseal(keys, Buffer.from(sealedHeaders), id).toString());
 }

@@ -1,5 +1,6 @@
 /** Webhook subscriptions: create, list, get, update, pause, resume, rotate the secret, delete. */
 import { authorize, requireOwnOrganization } from '../accounts/viewer.ts';
+import { beginning } from '../audit/difference.ts';
 import type { WebhookSubscription } from '../generated/prisma/client.ts';
 import { seal } from '../lib/crypto.ts';
 import { AppError, validationError } from '../lib/errors.ts';
@@ -18,6 +19,7 @@ import type { Tx } from '../platform/database/tenancy.ts';
 import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
 import { moveFirstPiece } from './mover.ts';
 import { addSecret, endSecrets } from './secret.ts';
+import { recordCreated, recordSubscription, recordUpdated } from './subscription-audit.ts';
 import { checkSettings, type SubscriptionSettings } from './subscription-input.ts';
 import { setActive } from './subscription-state.ts';
 
@@ -64,6 +66,7 @@ export async function createSubscription(
         updatedAt: context.clock.now(),
       },
     });
+    await recordCreated(tx, context, subscription);
     return { subscription, secret: await addSecret(tx, context.keys, subscription) };
   });
 }
@@ -116,7 +119,7 @@ export async function updateSubscription(
     requireVersion(current, changes.expectedVersion);
     if (changes.active !== undefined) await setActive(unit, context, current, changes.active);
     unit.afterCommit(() => context.wakeLanes(organizationId, [current.id]));
-    return unit.tx.webhookSubscription.update({
+    const changed = await unit.tx.webhookSubscription.update({
       where: { organizationId_id: { organizationId, id } },
       data: {
         ...columns(context, current.id, changes),
@@ -124,6 +127,8 @@ export async function updateSubscription(
         updatedAt: context.clock.now(),
       },
     });
+    await recordUpdated(unit.tx, context, current, changed);
+    return changed;
   });
 }
 
@@ -141,6 +146,7 @@ export async function deleteSubscription(context: WebhookContext, id: string): P
     });
     await moveFirstPiece(tx, { organizationId, subscriptionId: id }, now);
     afterCommit(() => context.wakeLanes(organizationId, [id]));
+    await recordSubscription(tx, context, deleted, { action: 'webhook_subscription.deleted' });
     return deleted;
   });
 }
@@ -172,6 +178,10 @@ export async function rotateSecret(
       data: { version: { increment: 1 }, updatedAt: now },
     });
     await endSecrets(tx, subscription, now, overlapEndsAt);
+    await recordSubscription(tx, context, subscription, {
+      action: 'webhook_subscription.secret_rotated',
+      changes: beginning({ overlap_ends_at: overlapEndsAt }),
+    });
     return { subscription, secret: await addSecret(tx, context.keys, subscription), overlapEndsAt };
   });
 }

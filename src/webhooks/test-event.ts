@@ -1,5 +1,6 @@
 /** Test events: one event to one subscription, whatever its types and state, to see whether its receiver works. */
 import { authorize } from '../accounts/viewer.ts';
+import { beginning } from '../audit/difference.ts';
 import { envelope } from '../events/envelope.ts';
 import { findEventType } from '../events/event-type.ts';
 import type { Delivery } from '../generated/prisma/client.ts';
@@ -7,6 +8,7 @@ import { validationError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
 import { MAY_WRITE, type WebhookContext } from './context.ts';
 import { findSubscription } from './subscription.ts';
+import { recordSubscription } from './subscription-audit.ts';
 
 /** Sends `webhook.test`, or the example of another event type, and answers the delivery. */
 export async function sendTestEvent(
@@ -25,7 +27,8 @@ export async function sendTestEvent(
     body: envelope({ type, occurredAt, data, organizationId }),
   };
   return context.write(async ({ tx, afterCommit }) => {
-    const { id: subscriptionId } = await findSubscription(tx, organizationId, input.subscriptionId);
+    const subscription = await findSubscription(tx, organizationId, input.subscriptionId);
+    const subscriptionId = subscription.id;
     await tx.event.create({ data: event });
     const delivery = await tx.delivery.create({
       data: {
@@ -40,6 +43,10 @@ export async function sendTestEvent(
       },
     });
     await tx.$executeRaw`SELECT optio.log_deliveries(${organizationId}::uuid, ARRAY[${delivery.id}]::uuid[])`;
+    await recordSubscription(tx, context, subscription, {
+      action: 'webhook_subscription.tested',
+      changes: beginning({ event_type: type, delivery_id: delivery.id }),
+    });
     afterCommit(() => context.wakeLanes(organizationId, [subscriptionId]));
     return delivery;
   });

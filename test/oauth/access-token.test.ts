@@ -159,6 +159,7 @@ test('a database that is away is no reason to call a token invalid', async () =>
     masterKeys: MASTER_KEYS,
     issuer,
     clock,
+    refusals: { note: ignore },
     reportError: ignore,
     onReuse: ignore,
   });

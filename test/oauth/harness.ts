@@ -6,6 +6,7 @@ import { expect } from 'vitest';
 import { bootstrap } from '../../src/accounts/bootstrap.ts';
 import type { Scope } from '../../src/accounts/scope.ts';
 import { authorize, type Viewer } from '../../src/accounts/viewer.ts';
+import { startRefusals } from '../../src/audit/refusals.ts';
 import { type TurnableClock, turnableClock } from '../../src/lib/clock.ts';
 import { randomAlphanumeric, sha256 } from '../../src/lib/crypto.ts';
 import { AppError } from '../../src/lib/errors.ts';
@@ -15,6 +16,7 @@ import { bootstrapClient } from '../../src/oauth/bootstrap-client.ts';
 import type { ReuseReport } from '../../src/oauth/exchange.ts';
 import { insertClient, insertClientSecret, type NewClient } from '../../src/oauth/statements.ts';
 import { createPool } from '../../src/platform/database/pool.ts';
+import type { HttpEnv } from '../../src/platform/http/env.ts';
 import { createTestDatabase } from '../support/database.ts';
 
 export const MASTER_KEYS = [Buffer.alloc(32, 7)] as const;
@@ -74,12 +76,14 @@ export async function startHarness(path = ''): Promise<Harness> {
   const { organization, client } = await bootstrapAll(owner, clock);
   const reported: unknown[] = [];
   const reuses: ReuseReport[] = [];
-  const app = new Hono();
+  const app = new Hono<HttpEnv>();
   const server = await listen(app);
   const origin = `http://127.0.0.1:${server.port}`;
   const issuer = origin + path;
+  const refusals = startRefusals({ pool, clock, onError: (error) => void reported.push(error) });
   const oauth = createOAuth({
     pool,
+    refusals,
     masterKeys: MASTER_KEYS,
     issuer,
     clock,
@@ -125,6 +129,7 @@ export async function startHarness(path = ''): Promise<Harness> {
     addClient: (changes) => addClient(owner, organization.id, changes),
     close: async () => {
       await server.close();
+      await refusals.stop();
       await Promise.all([owner.end(), pool.end()]);
       await database.drop();
     },
@@ -222,7 +227,7 @@ async function call(url: string, init: RequestInit): Promise<Answer> {
   };
 }
 
-async function listen(app: Hono): Promise<{ port: number; close: () => Promise<void> }> {
+async function listen(app: Hono<HttpEnv>): Promise<{ port: number; close: () => Promise<void> }> {
   return new Promise((resolve) => {
     const server = serve({ fetch: (request) => app.fetch(request), port: 0, hostname: '127.0.0.1' }, (info) =>
       resolve({

@@ -205,6 +205,7 @@ function postTo(pool: Harness['pool'], reported: unknown[]): Response | Promise<
     masterKeys: MASTER_KEYS,
     issuer,
     clock,
+    refusals: { note: () => undefined },
     reportError,
     onReuse: reportError,
   });

@@ -251,6 +251,7 @@ describe('Logs (oauth rule 56)', () => {
     expect(line).toEqual({
       level: 'info',
       time: expect.any(String),
+      client_address: '127.0.0.1',
       message: 'request',
       request_id: 'req-log-1',
       method: 'POST',

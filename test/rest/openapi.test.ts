@@ -47,6 +47,7 @@ function mountedRoutes(): readonly string[] {
     masterKeys: [Buffer.alloc(32)],
     issuer: PUBLIC_URL,
     clock: systemClock,
+    refusals: { note: () => undefined },
     reportError: unused,
     onReuse: unused,
   });

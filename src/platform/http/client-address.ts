@@ -32,6 +32,12 @@ export function findClientAddress(
   return address?.text ?? UNKNOWN_ADDRESS;
 }
 
+/** What one client can choose its addresses from: of IPv6 the network of 64 bits (RFC 4291 2.5.4), of IPv4 the address. */
+export function addressBlock(address: string): string {
+  const bytes = parseAddress(address);
+  return bytes?.length === 16 ? `${Buffer.from(bytes.slice(0, 8)).toString('hex')}::/64` : address;
+}
+
 type Address = { readonly text: string; readonly bytes: readonly number[] };
 
 /** `192.0.2.7`, `192.0.2.7:8080`, `2001:db8::1`, `[2001:db8::1]:443`, `::ffff:192.0.2.7`, `fe80::1%eth0`. */

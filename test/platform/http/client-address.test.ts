@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, ipV4, ipV6, oneof, property, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findClientAddress } from '../../../src/platform/http/client-address.ts';
+import { addressBlock, findClientAddress } from '../../../src/platform/http/client-address.ts';
 import { parseCidrs } from '../../../src/platform/ip-range.ts';
 
 const PROXIES = parseCidrs('10.0.0.0/8, fd00::/8');
@@ -83,5 +83,16 @@ describe('behind trusted proxies', () => {
         expect(find(PROXY, [...entries, '192.0.2.7', '10.0.0.2'].join(', '))).toBe('192.0.2.7');
       }),
     );
+  });
+});
+
+describe('what a client can choose its address from', () => {
+  it.each([
+    ['2001:db8:1:2::3', '2001:db8:1:2:ffff::', true],
+    ['2001:db8:1:2::3', '2001:db8:1:3::3', false],
+    ['192.0.2.7', '192.0.2.8', false],
+    ['unknown', 'unknown', true],
+  ])('%s and %s are one place: %s', (one, other, isOne) => {
+    expect(addressBlock(one) === addressBlock(other)).toBe(isOne);
   });
 });
