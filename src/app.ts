@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/accounts.ts';
+import { createActRecord } from './accounts/act-record.ts';
 import { startRefusals } from './audit/refusals.ts';
 import type { Config } from './config.ts';
 import { forgetExpiredKeys } from './events/idempotency-keys.ts';
@@ -98,7 +99,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     publicUrl,
     corsOrigins: config.corsOrigins,
     requireSecondFactor: config.requireSecondFactor,
-    record: async () => {},
+    record: createActRecord({ pool: authPool, clock, refusals }),
   });
   const updates = startUpdates({
     pool: workerPool,

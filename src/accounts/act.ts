@@ -1,4 +1,5 @@
 /** The security-relevant acts of accounts, as they are told to whoever keeps a record of them. */
+import type { Queryable } from '../platform/database/pool.ts';
 
 export type AccountAction =
   | 'session.started'
@@ -24,5 +25,5 @@ export type AccountAct = {
   readonly details?: Readonly<Record<string, string | number | boolean>>;
 };
 
-/** Keeps a record of an act that has happened. */
-export type RecordAct = (act: AccountAct) => Promise<void>;
+/** Keeps a record of an act that has happened; in a transaction, if that is given. */
+export type RecordAct = (act: AccountAct, tx?: Queryable) => Promise<void>;

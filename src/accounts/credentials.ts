@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Clock } from '../lib/clock.ts';
 import { validationError } from '../lib/errors.ts';
 import type { Gate } from '../lib/gate.ts';
-import { inTransaction } from '../platform/database/pool.ts';
+import { inTransaction, type Queryable } from '../platform/database/pool.ts';
 import type { AccountAction, RecordAct } from './act.ts';
 import { findPasswordHash, requireGoodPassword, setPassword } from './password.ts';
 import { checkPassword } from './password-check.ts';
@@ -81,8 +81,12 @@ async function changePassword(
   if (current === next) throw fault('new_password', 'Choose another password than the present one.');
   requireGoodPassword(next, user, 'new_password');
   const { pool, clock } = deps;
-  await deps.gate(() => inTransaction(pool, (tx) => setPassword(tx, user, next, clock.now())));
-  await recordAct(deps, owner, 'password.changed');
+  await deps.gate(() =>
+    inTransaction(pool, async (tx) => {
+      await setPassword(tx, user, next, clock.now());
+      await recordAct(deps, owner, 'password.changed', tx);
+    }),
+  );
   const opened = await deps.sessions.open({
     userId: user.id,
     passwordHash: (await findPasswordHash(pool, user.id)) ?? '',
@@ -140,7 +144,8 @@ async function recordAct(
   { record }: CredentialsDeps,
   { session, browser }: Owner,
   action: AccountAction,
+  tx?: Queryable,
 ): Promise<void> {
   const { userId, organizationId, id: sessionId } = session;
-  await record({ action, userId, organizationId, sessionId, address: browser.address });
+  await record({ action, userId, organizationId, sessionId, address: browser.address }, tx);
 }
