@@ -17,6 +17,7 @@ const CATALOGUE = {
   'second_factor.recovery_codes_renewed': 'A person made new recovery codes.',
 
   'member.invited': 'A person was invited into the organization.',
+  'member.invitation_resent': 'An invitation was mailed again.',
   'member.invitation_withdrawn': 'An invitation was withdrawn.',
   'member.joined': 'A person became a member of the organization.',
   'member.role_changed': 'A member got another role.',

@@ -1,7 +1,7 @@
 /** Reading the audit log: for ADMINs who are signed in, and no token. */
-import { authorize, type RequestContext } from '../accounts/viewer.ts';
+import { authorize, type RequestContext, type Viewer } from '../accounts/viewer.ts';
 import type { AuditEntry } from '../generated/prisma/client.ts';
-import { type Fault, validationError } from '../lib/errors.ts';
+import { AppError, type Fault, validationError } from '../lib/errors.ts';
 import { isUuid, lowestUuidAt } from '../lib/ids.ts';
 import {
   type Count,
@@ -13,6 +13,7 @@ import {
   toPage,
 } from '../lib/page.ts';
 import { isAuditAction } from './action.ts';
+import { PLATFORM } from './entry.ts';
 
 export const MAY_SEE_AUDIT_LOG = { scope: null, roles: ['ADMIN'] } as const;
 
@@ -54,6 +55,17 @@ export async function findEntry(context: RequestContext, id: string): Promise<Au
   if (!isUuid(id)) return null;
   const key = { organizationId: context.viewer.organizationId, id };
   return context.read((tx) => tx.auditEntry.findUnique({ where: { organizationId_id: key } }));
+}
+
+/**
+ * The viewer as an ADMIN of the platform's own log, which belongs to no organization.
+ * Errors: `FORBIDDEN` unless it is an admin of the platform who has signed in.
+ */
+export function platformViewer(viewer: Viewer): Viewer {
+  if (viewer.scopes === null && viewer.session?.isPlatformAdmin === true) {
+    return { ...viewer, organizationId: PLATFORM, role: 'ADMIN' };
+  }
+  throw new AppError('FORBIDDEN', 'This needs an admin of the platform who has signed in.');
 }
 
 function conditions(organizationId: string, { actions, actorId, targetId, since, until }: AuditFilter) {

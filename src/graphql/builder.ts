@@ -14,6 +14,7 @@ import type { EventType } from '../events/event-type.ts';
 import type PrismaTypes from '../generated/pothos-types.ts';
 import { getDatamodel } from '../generated/pothos-types.ts';
 import type {
+  AuditEntry,
   Delivery,
   Membership,
   Organization,
@@ -32,6 +33,8 @@ import { validationFailure } from './validation.ts';
 
 /** What stands behind the types that are referred to by name. */
 type Objects = {
+  AuditEntry: AuditEntry;
+  AuditEntryConnection: Connection<AuditEntry>;
   Count: Count;
   Delivery: Delivery;
   DeliveryAttempt: AttemptRecord;

@@ -1,7 +1,8 @@
 /** What every resolver is given: the viewer, and the way to the features on its behalf. */
 import type { OwnSessions } from '../accounts/own-session.ts';
-import type { Viewer } from '../accounts/viewer.ts';
+import { type RequestContext, requestContext, type Viewer } from '../accounts/viewer.ts';
 import { type RequestOrigin, sourceOf } from '../audit/entry.ts';
+import { platformViewer } from '../audit/list.ts';
 import { AppError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { Tenancy } from '../platform/database/tenancy.ts';
@@ -13,6 +14,8 @@ import { shareRead } from './shared-read.ts';
 /** The features as one operation of one viewer sees them. */
 export type Features = {
   readonly context: WebhookContext;
+  /** What belongs to no organization, for an admin of the platform. Throws `FORBIDDEN`. */
+  readonly platform: () => RequestContext;
   readonly ownSessions: OwnSessions;
   /** Forget what they hold whenever something was written. */
   readonly loaders: Loaders;
@@ -100,6 +103,7 @@ function openFeatures(
   let loaders = createLoaders(context);
   return {
     context,
+    platform: () => requestContext(tenancy, platformViewer(viewer), origin),
     ownSessions,
     get loaders() {
       return loaders;

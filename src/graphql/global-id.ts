@@ -1,6 +1,7 @@
 /** Global ids (Relay): opaque, unique over all types, made of the type's name and the row's id. */
 
 export const NODE_TYPES = [
+  'AuditEntry',
   'Delivery',
   'DeliveryAttempt',
   'Event',

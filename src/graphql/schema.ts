@@ -2,6 +2,8 @@
 import type { GraphQLSchema } from 'graphql';
 import { type BuilderOptions, createBuilder } from './builder.ts';
 import { addLive } from './live.ts';
+import { addAuditEntry } from './types/audit-entry.ts';
+import { addAuditLog } from './types/audit-log.ts';
 import { addCommonTypes } from './types/common.ts';
 import { addDelivery } from './types/delivery.ts';
 import { addDeliveryAttempt } from './types/delivery-attempt.ts';
@@ -44,6 +46,8 @@ export function createSchema(options: BuilderOptions = { onUnusedQuery: null }):
   addEvent(builder);
   addEventType(builder);
   addEmit(builder);
+  addAuditEntry(builder);
+  addAuditLog(builder);
   addScope(builder);
   addLive(builder);
   return builder.toSchema();

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestContext, type Viewer } from '../../src/accounts/viewer.ts';
@@ -257,6 +258,16 @@ describe('retention', () => {
 });
 
 describe('the catalogue', () => {
+  it('stands in the guide, action by action, and nothing else does', async () => {
+    const guide = await readFile(new URL('../../docs/guides/audit.md', import.meta.url), 'utf8');
+    const table = guide.slice(guide.indexOf('## What is recorded'), guide.indexOf('## Refused attempts'));
+    const rows = table.split('\n').filter((line) => line.startsWith('| `'));
+    const named = rows.flatMap((row) =>
+      [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+    );
+    expect(named.toSorted()).toEqual(AUDIT_ACTIONS.map(({ name }) => name).toSorted());
+  });
+
   it('has a name made of a subject and what happened, and a sentence, for each action', () => {
     for (const { name, description } of AUDIT_ACTIONS) {
       expect(name).toMatch(/^[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*$/);

@@ -32,6 +32,8 @@ export type TestServer = {
 
 /** What the HTTP requests of the tests are called in the log. */
 export const REQUEST_ID = 'request-of-the-test';
+/** Where they come from. */
+export const ADDRESS = '192.0.2.7';
 
 const NO_UPDATES: GraphQLServerOptions['subscribeToUpdates'] = () => {
   throw new Error('This test has no live stream.');
@@ -78,7 +80,7 @@ export async function startServer(
     onUnusedQuery: 'error',
   };
   const graphql = createGraphQLServer({ ...options, ...change(options) });
-  const listener = getRequestListener((request) => graphql.fetch(request, REQUEST_ID));
+  const listener = getRequestListener((request) => graphql.fetch(request, REQUEST_ID, ADDRESS));
   const http = createServer((request, response) => void listener(request, response));
   const sockets = graphql.attachWebSocket(http);
   const port = await listen(http);

@@ -2,6 +2,7 @@
 import { brandWithType } from '@pothos/core';
 import { z } from 'zod';
 import { findMembership, findUser, getOrganization } from '../../accounts/directory.ts';
+import { findEntry } from '../../audit/list.ts';
 import { access } from '../access.ts';
 import type { Builder, Types } from '../builder.ts';
 import { MAX_SIZE } from '../connection.ts';
@@ -43,6 +44,7 @@ export function addNode(builder: Builder): void {
 type Load = (features: Features, id: string) => Promise<object | null | undefined>;
 
 const LOAD: Readonly<Record<NodeType, Load>> = {
+  AuditEntry: ({ context }, id) => findEntry(context, id),
   Delivery: ({ loaders }, id) => loaders.delivery(id),
   DeliveryAttempt: ({ loaders }, id) => loaders.attempt(id),
   Event: ({ loaders }, id) => loaders.event(id),
