@@ -263,7 +263,7 @@ describe('the catalogue', () => {
     const table = guide.slice(guide.indexOf('## What is recorded'), guide.indexOf('## Refused attempts'));
     const rows = table.split('\n').filter((line) => line.startsWith('| `'));
     const named = rows.flatMap((row) =>
-      [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+      [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
     );
     expect(named.toSorted()).toEqual(AUDIT_ACTIONS.map(({ name }) => name).toSorted());
   });

@@ -37,7 +37,8 @@ async function signIn(): Promise<string> {
   const answer = await fetch(`${server.url}/login`, {
     method: 'POST',
     redirect: 'manual',
-    headers: { origin: publicUrl, cookie: visit },
+    // No proxy is trusted: what a client says of its address counts for nothing.
+    headers: { origin: publicUrl, cookie: visit, 'x-forwarded-for': '198.51.100.1' },
     body: new URLSearchParams({ form_token: token, email: EMAIL, password: PASSWORD }),
   });
   const session = answer.headers.getSetCookie().find((line) => line.startsWith('optio_session='));
@@ -134,6 +135,27 @@ describe('whoever signed in at the URL that the start printed', () => {
     expect((await graphql(end)).body).toEqual({ data: { endSession: { __typename: 'EndSessionPayload' } } });
     expect((await graphql(WHO, { cookie: other })).status).toBe(401);
     expect((await graphql(end)).body).toEqual({ data: { endSession: { __typename: 'NotFoundError' } } });
+  });
+
+  it('reads in the audit log of the organization that it was made, and of the own sign-in, with the address', async () => {
+    const log = `{ organization { auditLog(last: 4) { nodes { action address actor { kind label } target { label } } } } }`;
+    expect((await graphql(log)).body).toMatchObject({
+      data: {
+        organization: {
+          auditLog: {
+            nodes: [
+              { action: 'session.started', address: '127.0.0.1', actor: { kind: 'USER', label: EMAIL } },
+              { action: 'oauth_client.registered', address: null, actor: { kind: 'OPERATOR' } },
+              { action: 'platform_admin.granted', target: { label: EMAIL } },
+              { action: 'organization.created', target: { label: 'Optio Academy' } },
+            ],
+          },
+        },
+      },
+    });
+    expect((await graphql('{ platformAuditLog { nodes { action } } }')).body).toMatchObject({
+      data: { platformAuditLog: { nodes: expect.arrayContaining([{ action: 'platform_admin.granted' }]) } },
+    });
   });
 
   it('is no admin any more from the request on that follows the change of role', async () => {
