@@ -38,8 +38,9 @@ function refuseForeignOrigin(headers: Headers, publicUrl: string): void {
   const origin = headers.get('origin');
   const site = headers.get('sec-fetch-site');
   const { origin: ours } = new URL(publicUrl);
-  // What sends neither is no browser of our time; the token is asked for all the same.
-  if ((origin === null || origin === ours) && (site === null || site === 'same-origin')) return;
+  // What sends neither is no browser of our time, and `none` is a person who reloads; the token is asked for all the same.
+  const isOurs = site === null || site === 'same-origin' || site === 'none';
+  if ((origin === null || origin === ours) && isOurs) return;
   throw new AppError(
     'FORBIDDEN',
     `Forms are taken from pages at ${ours} only. If you typed another address for this server, open it at ${ours}.`,
