@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded-postgres/start.ts';
 import { postmasterPid, recordingLog } from '../platform/embedded-postgres/scratch.ts';
 import {
@@ -112,7 +112,7 @@ describe('a database that hangs: it takes every byte and answers none (webhooks 
     await begin(cutOff.url, { DATABASE_TIMEOUT_MS: '1000' });
     await emitBadges(client, 1);
     // Settled, too: or its last line comes into a stream that is opened later.
-    await expect.poll(() => countDeliveries(client, 'SUCCEEDED')).toBe(1);
+    await vi.waitUntil(async () => (await countDeliveries(client, 'SUCCEEDED')) === 1, { timeout: 10_000 });
   });
 
   afterEach(async () => {
