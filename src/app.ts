@@ -129,6 +129,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     trustedProxies: config.trustedProxies,
     observeOperation,
     trace,
+    limits: { pointsPerMinute: config.graphqlPointsPerMinute },
   });
 
   let stopping = false;

@@ -120,6 +120,12 @@ const ENVIRONMENT = z.object({
   OTEL_SERVICE_NAME: text.max(100).default('optio-connect'),
   OTEL_TRACES_SAMPLER_ARG: ratio.default(1),
   REQUIRE_SECOND_FACTOR: flag.optional(),
+  GRAPHQL_POINTS_PER_MINUTE: z.coerce
+    .number({ error: 'expected points, 1000 to 1000000000' })
+    .int()
+    .min(1_000)
+    .max(1_000_000_000)
+    .default(600_000),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], { error: 'expected debug, info, warn or error' })
     .default('info'),
@@ -195,6 +201,7 @@ function freeze(env: Environment) {
     retention: { days: env.RETENTION_DAYS, updateLogDays: env.UPDATE_LOG_DAYS },
     /** Whether admins, of an organization or of the platform, have to have a second factor. */
     requireSecondFactor: env.REQUIRE_SECOND_FACTOR ?? production,
+    graphqlPointsPerMinute: env.GRAPHQL_POINTS_PER_MINUTE,
     bootstrap: {
       adminEmail: env.BOOTSTRAP_ADMIN_EMAIL,
       adminPassword: env.BOOTSTRAP_ADMIN_PASSWORD,

@@ -36,6 +36,7 @@ describe('defaults in development', () => {
       corsOrigins: [],
       trustedProxies: [],
       requireSecondFactor: false,
+      graphqlPointsPerMinute: 600_000,
       bootstrap: {
         adminEmail: 'admin@optio.example',
         adminPassword: undefined,

@@ -21,7 +21,7 @@ const PREFLIGHT_HEADERS = [
   'x-requested-with',
 ];
 const ALLOWED_HEADERS = ['content-type', 'authorization', 'accept', 'last-event-id', ...PREFLIGHT_HEADERS];
-const EXPOSED_HEADERS = ['retry-after', 'www-authenticate'];
+const EXPOSED_HEADERS = ['retry-after', 'www-authenticate', 'ratelimit', 'ratelimit-policy'];
 const JSON_BODY = /^application\/(graphql\+)?json\s*(;|$)/i;
 
 /** A guard that lets the origins of these URLs in. */

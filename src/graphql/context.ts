@@ -8,6 +8,7 @@ import { newId } from '../lib/ids.ts';
 import type { Tenancy } from '../platform/database/tenancy.ts';
 import type { WebhookContext, WebhookDependencies } from '../webhooks/context.ts';
 import type { SubscribeToUpdates } from '../webhooks/update.ts';
+import type { Admitted } from './limits/admission.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
 import { shareRead } from './shared-read.ts';
 
@@ -28,9 +29,14 @@ export type RequestFacts = {
   /** Where it comes from. */
   readonly address: string;
   readonly userAgent?: string | null | undefined;
+  /** What was decided about its operation before it is executed; kept here for the answer to tell of it. */
+  readonly admission?: AdmissionSlot;
 };
 
+export type AdmissionSlot = { decided?: Admitted };
+
 export type GraphQLContext = Pick<RequestFacts, 'address'> & {
+  readonly admission: AdmissionSlot;
   /** Null: the request came without credentials. */
   readonly viewer: Viewer | null;
   /** Named in the log and in the answer when something goes wrong that should not. */
@@ -53,13 +59,14 @@ export type ContextDependencies = {
 export function createContext(
   dependencies: ContextDependencies,
   viewer: Viewer | null,
-  { requestId, address, userAgent = null }: RequestFacts,
+  { requestId, address, userAgent = null, admission = {} }: RequestFacts,
 ): GraphQLContext {
   let id = requestId;
   let opened: (Features & { readonly end: () => Promise<void> }) | undefined;
   return {
     viewer,
     address,
+    admission,
     requestId: () => (id ??= newId()),
     subscribeToUpdates: dependencies.subscribeToUpdates,
     features: () =>

@@ -1,8 +1,9 @@
 /** How Yoga's pipeline is bent to ours. What stands here runs on every transport. */
-import type { ExecutionResult } from 'graphql';
+import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import { isAsyncIterable, isPromise, type Plugin } from 'graphql-yoga';
 import type { GraphQLContext } from './context.ts';
 import { type ErrorTranslation, translateError } from './errors.ts';
+import type { Admission } from './limits/admission.ts';
 import { explainParseError, type Limits, limitRules } from './limits/limits.ts';
 
 type ContextPlugin = Plugin<GraphQLContext>;
@@ -22,6 +23,59 @@ export function useLimits(limits: Limits): ContextPlugin {
     },
     onValidate: ({ addValidationRule }) => {
       for (const rule of rules) addValidationRule(rule);
+    },
+  };
+}
+
+/** Executes only what is admitted, and tells what it cost in its answer; in the first one of a stream. */
+export function useAdmission({ admit }: Admission, translation: ErrorTranslation): ContextPlugin {
+  const decide = async (
+    { schema, document, operationName, variableValues }: ExecutionArgs,
+    context: GraphQLContext,
+  ) => {
+    const operation = { schema, document, operationName, variables: variableValues };
+    const { report, refusal } = (context.admission.decided ??= await admit(operation, context));
+    const refused =
+      refusal === undefined
+        ? undefined
+        : {
+            errors: [translateError(refusal, context.requestId(), translation)],
+            extensions: { cost: report },
+          };
+    const withCost = <R extends ExecutionResult>(result: R): R => ({
+      ...result,
+      extensions: { ...result.extensions, cost: report },
+    });
+    return { refused, withCost };
+  };
+  return {
+    onExecute: async ({ args, context, setResultAndStopExecution }) => {
+      const { refused, withCost } = await decide(args, context);
+      if (refused !== undefined) setResultAndStopExecution(refused);
+      return {
+        onExecuteDone: ({ result, setResult }) => {
+          if (!isAsyncIterable(result)) setResult(withCost(result));
+        },
+      };
+    },
+    onSubscribe: async ({ args, context, setResultAndStopExecution }) => {
+      const { refused, withCost } = await decide(args, context);
+      if (refused !== undefined) setResultAndStopExecution(refused);
+      return {
+        onSubscribeResult: ({ result, setResult }) => {
+          if (!isAsyncIterable(result)) {
+            setResult(withCost(result));
+            return undefined;
+          }
+          let isFirst = true;
+          return {
+            onNext: (next) => {
+              if (isFirst) next.setResult(withCost(next.result));
+              isFirst = false;
+            },
+          };
+        },
+      };
     },
   };
 }

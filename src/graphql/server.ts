@@ -8,19 +8,24 @@ import type { Viewer } from '../accounts/viewer.ts';
 import { newId } from '../lib/ids.ts';
 import { UNKNOWN_ADDRESS } from '../platform/http/client-address.ts';
 import type { Cidr } from '../platform/ip-range.ts';
+import { type RateLimitState, rateLimitHeaders } from '../platform/rate-limit.ts';
 import type { Trace } from '../platform/tracing/trace.ts';
 import { createBrowserGuard } from './browser-guard.ts';
 import {
+  type AdmissionSlot,
   type ContextDependencies,
   createContext,
   type GraphQLContext,
   type RequestFacts,
 } from './context.ts';
+import { createDocumentCache } from './document-cache.ts';
 import { type ErrorTranslation, translateError } from './errors.ts';
+import { type Admission, createAdmission, rateLimited } from './limits/admission.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits/limits.ts';
+import { limitStreams } from './limits/streams.ts';
 import { type ObserveOperation, useOperationCount } from './operation-count.ts';
 import { useOperationTrace } from './operation-trace.ts';
-import { useErrorTranslation, useLimits, useOperationEnd } from './plugins.ts';
+import { useAdmission, useErrorTranslation, useLimits, useOperationEnd } from './plugins.ts';
 import { createSchema } from './schema.ts';
 import { attachWebSocket, type WebSockets, type WebSocketTimes } from './websocket.ts';
 
@@ -37,7 +42,8 @@ export type GraphQLServerOptions = ContextDependencies &
     readonly corsOrigins: readonly string[];
     /** The proxies whose X-Forwarded-For counts at an upgrade to a WebSocket; none, if left out. */
     readonly trustedProxies?: readonly Cidr[];
-    readonly limits?: Limits;
+    /** What differs from `DEFAULT_LIMITS`. */
+    readonly limits?: Partial<Limits>;
     readonly webSocketTimes?: Partial<WebSocketTimes>;
     readonly onUnusedQuery?: 'error' | null;
     /** Told of every operation and what came of it. */
@@ -57,20 +63,38 @@ const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Opens the door. */
 export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServer {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const guard = createBrowserGuard([options.publicUrl, ...options.corsOrigins]);
+  const admission = createAdmission(limits);
   // Beside the request, since Yoga copies a context that it is given, which costs more than all else of ours.
   const factsOf = new WeakMap<Request, RequestFacts>();
-  const yoga = createYogaServer(options, (request) => factsOf.get(request) ?? NO_FACTS);
+  const pipeline = {
+    ...options,
+    limits,
+    admission,
+    subscribeToUpdates: limitStreams(options.subscribeToUpdates, limits.maxStreams),
+  };
+  const yoga = createYogaServer(pipeline, (request) => factsOf.get(request) ?? NO_FACTS);
   const withCors = (request: Request, response: Response): Response => {
     const origin = request.headers.get('origin');
-    if (origin === null) return response;
-    for (const [name, value] of guard.headersFor(origin)) response.headers.append(name, value);
-    return response;
+    return origin === null ? response : withHeaders(response, guard.headersFor(origin));
+  };
+  const answer = async (
+    request: Request,
+    facts: RequestFacts & { readonly admission: AdmissionSlot },
+  ): Promise<Response> => {
+    factsOf.set(request, facts);
+    const response = await yoga.fetch(request);
+    const { decided } = facts.admission;
+    if (decided !== undefined) return withHeaders(response, rateLimitHeaders(POLICY, decided.rate));
+    const rate = await admission.charge({ viewer: null, address: facts.address });
+    return withHeaders(rate.isExceeded ? tooMany(rate) : response, rateLimitHeaders(POLICY, rate));
   };
   return {
     fetch: async (request, requestId, address = UNKNOWN_ADDRESS) => {
-      factsOf.set(request, { requestId, address, userAgent: request.headers.get('user-agent') });
-      const response = guard.intercept(request) ?? (await yoga.fetch(request));
+      const userAgent = request.headers.get('user-agent');
+      const response =
+        guard.intercept(request) ?? (await answer(request, { requestId, address, userAgent, admission: {} }));
       return withCors(request, response);
     },
     attachWebSocket: (httpServer) =>
@@ -82,17 +106,34 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
         maxMessageBytes: MAX_BODY_BYTES,
         trustedProxies: options.trustedProxies ?? [],
         openOperation: (viewer, facts) => yoga.getEnveloped({ viewer, facts }),
+        admission,
       }),
   };
 }
 
 const NO_FACTS: RequestFacts = { address: UNKNOWN_ADDRESS };
+/** The name of the rate limit in the headers that tell of it. */
+const POLICY = 'points';
+
+function withHeaders(response: Response, headers: readonly (readonly [string, string])[]): Response {
+  for (const [name, value] of headers) response.headers.append(name, value);
+  return response;
+}
+
+function tooMany(rate: RateLimitState): Response {
+  const { message, retryAfterSeconds } = rateLimited(rate);
+  const extensions = { code: 'RATE_LIMITED', retryAfterSeconds };
+  const headers = { 'Retry-After': String(retryAfterSeconds) };
+  return Response.json({ errors: [{ message, extensions }] }, { status: 429, headers });
+}
 
 /** A WebSocket authenticates before, and leaves the viewer, and what is known of it, in the context. */
 type InitialContext = { readonly viewer?: Viewer; readonly facts?: RequestFacts };
 
-function createYogaServer(options: GraphQLServerOptions, factsOf: (request: Request) => RequestFacts) {
-  const { authenticate } = options;
+type Pipeline = GraphQLServerOptions & { readonly limits: Limits; readonly admission: Admission };
+
+function createYogaServer(options: Pipeline, factsOf: (request: Request) => RequestFacts) {
+  const { authenticate, limits, admission } = options;
   return createYoga<InitialContext, GraphQLContext>({
     schema: createSchema({ onUnusedQuery: options.onUnusedQuery ?? null }),
     graphqlEndpoint: GRAPHQL_PATH,
@@ -101,13 +142,16 @@ function createYogaServer(options: GraphQLServerOptions, factsOf: (request: Requ
         ? createContext(options, await authenticate(request.headers), factsOf(request))
         : createContext(options, viewer, facts),
     plugins: [
-      useLimits(options.limits ?? DEFAULT_LIMITS),
+      useLimits(limits),
       useOperationEnd(),
       useErrorTranslation(options),
       ...(options.observeOperation === undefined ? [] : [useOperationCount(options.observeOperation)]),
       ...(options.trace === undefined ? [] : [useOperationTrace(options.trace)]),
+      // Last, so that the others see what it refuses.
+      useAdmission(admission, options),
     ],
     maskedErrors: { maskError: (error) => translateError(error, newId(), options) },
+    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: createDocumentCache() },
     maxRequestBodySize: MAX_BODY_BYTES,
     // Ours are in browser-guard.ts: Yoga's reflects any origin, and it executes forms.
     cors: false,

@@ -16,16 +16,19 @@ import {
 import type { YogaServerInstance } from 'graphql-yoga';
 import type { Viewer } from '../accounts/viewer.ts';
 import { newId } from '../lib/ids.ts';
-import { type RequestFacts, requireViewer } from './context.ts';
+import { type GraphQLContext, type RequestFacts, requireViewer } from './context.ts';
 import { type ErrorTranslation, publicExtensions, translateError } from './errors.ts';
+import { type Admission, rateLimited } from './limits/admission.ts';
 
 export type ProtocolOptions = ErrorTranslation & {
   readonly authenticate: (headers: Headers) => Promise<Viewer | null>;
   /** The pipeline of an operation on behalf of the viewer. */
   readonly openOperation: (viewer: Viewer, facts: RequestFacts) => Enveloped;
+  /** Asked before anything is executed. */
+  readonly admission: Admission;
 };
 
-export type Enveloped = ReturnType<YogaServerInstance<object, object>['getEnveloped']>;
+export type Enveloped = ReturnType<YogaServerInstance<object, GraphQLContext>['getEnveloped']>;
 
 /** What a socket remembers. */
 export type SocketState = {
@@ -110,18 +113,32 @@ async function prepare(
     viewer,
     extra.facts,
   );
-  const document = parse(query);
+  const document = await orCharge(options, viewer, () => parse(query));
   const errors = validate(schema, document);
-  if (errors.length > 0) return errors;
-  return {
-    schema,
-    document,
-    operationName,
-    variableValues: variables,
-    contextValue: await contextFactory(),
-    execute,
-    subscribe,
-  };
+  if (errors.length > 0) {
+    await charge(options, viewer);
+    return errors;
+  }
+  const contextValue = await contextFactory();
+  const decided = await options.admission.admit({ schema, document, operationName, variables }, contextValue);
+  if (decided.refusal !== undefined) throw decided.refusal;
+  contextValue.admission.decided = decided;
+  return { schema, document, operationName, variableValues: variables, contextValue, execute, subscribe };
+}
+
+/** What comes to no operation is charged, too; throws `RATE_LIMITED` when everything is spent. */
+async function charge({ admission }: ProtocolOptions, viewer: Viewer): Promise<void> {
+  const rate = await admission.charge({ viewer, address: '' });
+  if (rate.isExceeded) throw rateLimited(rate);
+}
+
+async function orCharge<T>(options: ProtocolOptions, viewer: Viewer, act: () => T): Promise<T> {
+  try {
+    return act();
+  } catch (error) {
+    await charge(options, viewer);
+    throw error;
+  }
 }
 
 function isUnauthenticated({ extensions }: GraphQLError): boolean {

@@ -34,7 +34,7 @@ describe('Live updates', () => {
     const first = items.next();
     const stream = await source.nextStream();
     stream.push({ kind: 'ready', cursor: 'c0' });
-    expect((await first).value).toEqual({ data: { deliveryUpdates: { cursor: 'c0' } } });
+    expect((await first).value).toMatchObject({ data: { deliveryUpdates: { cursor: 'c0' } } });
     stream.push(update('c1'));
     expect((await items.next()).value).toEqual({ data: { deliveryUpdates: { cursor: 'c1', version: 1 } } });
     await items.return?.();
@@ -70,7 +70,7 @@ describe('Live updates', () => {
 
 test('Queries are answered, too', async () => {
   const { value } = await connect('north').iterate({ query: '{ viewer { role } }' }).next();
-  expect(value).toEqual({ data: { viewer: { role: 'CLIENT' } } });
+  expect(value?.data).toEqual({ viewer: { role: 'CLIENT' } });
 });
 
 test('A stream needs text/event-stream', async () => {

@@ -135,6 +135,7 @@ export type Answer<R> = {
   readonly headers: Headers;
   readonly data: R | null | undefined;
   readonly errors: readonly AnsweredError[] | undefined;
+  readonly extensions: Readonly<Record<string, unknown>> | undefined;
 };
 
 export type AnsweredError = {
@@ -190,8 +191,9 @@ export async function post<R = Record<string, unknown>>(
     body: JSON.stringify(body),
   });
   // What a server of GraphQL answers; the tests look at what is in it.
-  const { data, errors } = (await response.json()) as Pick<Answer<R>, 'data' | 'errors'>;
-  return { status: response.status, headers: response.headers, data, errors };
+  const answer = (await response.json()) as Pick<Answer<R>, 'data' | 'errors' | 'extensions'>;
+  const { data, errors, extensions } = answer;
+  return { status: response.status, headers: response.headers, data, errors, extensions };
 }
 
 export type Statements = { readonly count: number; readonly rows: number };

@@ -28,7 +28,7 @@ describe('Answers', () => {
         body: JSON.stringify(TYPENAME),
       });
       expect(response.headers.get('content-type')).toBe(`${accept}; charset=utf-8`);
-      expect(await response.json()).toEqual({ data: { __typename: 'Query' } });
+      expect(await response.json()).toMatchObject({ data: { __typename: 'Query' } });
     }
   });
 
@@ -234,7 +234,7 @@ describe('CSRF (convention 8)', () => {
       { 'sec-fetch-site': 'same-origin' },
     ]) {
       const response = await send({ headers }, query);
-      expect(await response.json()).toEqual({ data: { __typename: 'Query' } });
+      expect(await response.json()).toMatchObject({ data: { __typename: 'Query' } });
     }
     expect((await send({ headers: { 'sec-fetch-site': 'cross-site' } }, query)).status).toBe(403);
   });
@@ -266,7 +266,7 @@ describe('CORS (convention 8)', () => {
 
 /** An operation of 4 + 3 * `depth` levels. */
 function nested(depth: number): string {
-  const [opening, closing] = ['organization { webhookSubscriptions { nodes { ', '} } } '];
+  const [opening, closing] = ['organization { webhookSubscriptions(first: 1) { nodes { ', '} } } '];
   return `{ ${opening.repeat(depth + 1)} id ${closing.repeat(depth + 1)} }`;
 }
 

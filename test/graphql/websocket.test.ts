@@ -67,6 +67,7 @@ describe('Live updates (convention 9)', () => {
     stream.push(READY);
     expect((await first).value).toEqual({
       data: { deliveryUpdates: { __typename: 'StreamReady', cursor: 'c0' } },
+      extensions: { cost: { requested: 11, limit: 10_000, remaining: 599_989, resetSeconds: 60 } },
     });
     stream.push(update('c1'));
     stream.push({ kind: 'gap', reason: 'EXPIRED', resumeFrom: 'c9' });
@@ -210,7 +211,7 @@ describe('Credentials', () => {
   test('may come in a header of the upgrade', async () => {
     const { client } = connect(undefined, { headers: { authorization: 'Bearer north' } });
     const { value } = await client.iterate({ query: '{ viewer { clientId } }' }).next();
-    expect(value).toEqual({ data: { viewer: { clientId: 'client-a' } } });
+    expect(value?.data).toEqual({ viewer: { clientId: 'client-a' } });
   });
 
   test('that end are told to the stream, and the socket is closed with 4403: the client may have newer ones', async () => {

@@ -10,10 +10,25 @@ export type Limits = {
   readonly maxDepth: number;
   /** Aliased fields of an operation, fragments unfolded. */
   readonly maxAliases: number;
+  /** Points of one operation (cost.ts). */
+  readonly maxCost: number;
+  /** What a viewer may spend in a minute; without credentials an address may spend a tenth of it. */
+  readonly pointsPerMinute: number;
+  /** Live streams that a viewer may have open at a time, on all transports. */
+  readonly maxStreams: number;
 };
 
+export const DEFAULT_POINTS_PER_MINUTE = 600_000;
+
 // The standard introspection query is 15 levels deep.
-export const DEFAULT_LIMITS: Limits = { maxTokens: 2_000, maxDepth: 15, maxAliases: 30 };
+export const DEFAULT_LIMITS: Limits = {
+  maxTokens: 2_000,
+  maxDepth: 15,
+  maxAliases: 30,
+  maxCost: 10_000,
+  pointsPerMinute: DEFAULT_POINTS_PER_MINUTE,
+  maxStreams: 100,
+};
 
 /** The rules beside the specification's, checked once per document; their names tell them apart in the cache. */
 export function limitRules({ maxDepth, maxAliases }: Limits): readonly ValidationRule[] {

@@ -1,0 +1,32 @@
+/**
+ * What fields cost, in points: one for each object of an answer, and here what is dearer. A point stands for at most
+ * 5 KiB of the answer, or for a few hundred index entries that are read.
+ */
+
+/** With how many items a list of objects is reckoned whose size no argument says, by `Type.field`. */
+export const LIST_SIZES: Readonly<Record<string, number>> = {
+  'DeliveryAttempt.requestHeaders': 10,
+  'DeliveryAttempt.responseHeaders': 20,
+  'Query.eventTypes': 8,
+  'Query.scopes': 17,
+  'ValidationError.faults': 10,
+  'WebhookSubscription.customHeaders': 20,
+  'WebhookSubscription.secrets': 2,
+};
+
+/** What one value of a field costs beside the objects in it, by `Type.field` or `*.field`. */
+export const SURCHARGES: Readonly<Record<string, number>> = {
+  // Up to 256 KiB each.
+  'Event.body': 50,
+  'Event.data': 50,
+  // Up to 16 KiB.
+  'DeliveryAttempt.responseBody': 4,
+  // Counted up to 10,000.
+  '*.totalCount': 20,
+  // What the schema itself tells, 200 KB at most.
+  'Query.__schema': 200,
+  'Query.__type': 20,
+};
+
+/** What an operation costs at least: a query, a mutation (a transaction that writes), a stream (a listener). */
+export const BASE_PRICES = { query: 1, mutation: 10, subscription: 10 } as const;
