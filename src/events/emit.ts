@@ -2,8 +2,11 @@
  * Emit: events and their deliveries, stored in one transaction and one statement (optio.emit_events).
  * The deliveries are the queue, so nothing is lost between a commit and the sending.
  */
+
+import { keyFaults } from '../accounts/idempotency.ts';
 import { authorize, type RequestContext, requireOwnOrganization } from '../accounts/viewer.ts';
 import { Prisma } from '../generated/prisma/client.ts';
+import { canonicalJson } from '../lib/canonical-json.ts';
 import type { Clock } from '../lib/clock.ts';
 import { sha256 } from '../lib/crypto.ts';
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
@@ -11,7 +14,7 @@ import { newId } from '../lib/ids.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
 import { type Trace, traced } from '../platform/tracing/trace.ts';
 import { envelope } from './envelope.ts';
-import { canonicalJson, isShallow, MAX_DEPTH } from './event-data.ts';
+import { isShallow, MAX_DEPTH } from './event-data.ts';
 import { type EventType, findEventType } from './event-type.ts';
 
 /** Wakes the lanes (webhook subscriptions) of an organization that have something to send. */
@@ -111,12 +114,11 @@ function findFaults(input: EventInput): readonly Fault[] {
       { path: ['event'], message: `There is no event type ${JSON.stringify(input.type.slice(0, 200))}.` },
     ];
   }
-  const faults = [...dataFaults(type, input.data), ...timeFaults(input.occurredAt)];
-  const key = input.idempotencyKey;
-  if (key !== undefined && !/^[\x20-\x7e]{1,200}$/.test(key)) {
-    faults.push({ path: ['idempotency_key'], message: 'Expected 1 to 200 printable ASCII characters.' });
-  }
-  return faults;
+  return [
+    ...dataFaults(type, input.data),
+    ...timeFaults(input.occurredAt),
+    ...keyFaults(input.idempotencyKey),
+  ];
 }
 
 function dataFaults(type: EventType, data: unknown): readonly Fault[] {

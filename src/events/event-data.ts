@@ -1,4 +1,4 @@
-/** What holds for the data of every event, whatever its type: how deep it may be, and when two are the same. */
+/** What holds for the data of every event, whatever its type. */
 
 /** Deeper data is nobody's event, and to serialize it could exhaust the stack. */
 export const MAX_DEPTH = 64;
@@ -11,15 +11,6 @@ export function isShallow(data: unknown): boolean {
     if (level.length === 0) return true;
   }
   return false;
-}
-
-/** JSON in which the members of objects are sorted: the same for data that says the same. Expects it to be shallow. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    isContainer(item) && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }
 
 function isContainer(value: unknown): value is object {

@@ -24,10 +24,13 @@ export function globalId(type: NodeType, id: string): string {
 export function parseGlobalId(text: string): NodeKey | undefined {
   const decoded = Buffer.from(text, 'base64url').toString();
   const separator = decoded.indexOf(':');
-  const name = decoded.slice(0, separator);
+  return nodeKey(decoded.slice(0, separator), decoded.slice(separator + 1));
+}
+
+/** The key of a row of the type of that name; undefined if there is none. */
+export function nodeKey(name: string, id: string): NodeKey | undefined {
   const type = NODE_TYPES.find((candidate) => candidate === name);
-  if (type === undefined) return undefined;
-  return { type, id: decoded.slice(separator + 1) };
+  return type === undefined ? undefined : { type, id };
 }
 
 /** The row's id in a global id of the type. Anything else is answered as it came: as an id it leads to nothing. */

@@ -1,5 +1,6 @@
 /** What all mutations share: one input, a union of payload and typed errors, faults in the words of this API. */
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
+import type { InputFields } from './builder.ts';
 
 type ErrorClass = new (...args: never[]) => unknown;
 
@@ -29,6 +30,24 @@ export async function inWordsOfInput<T>(act: () => Promise<T>, path: FaultPath =
     throw error;
   }
 }
+
+/** The input field of every mutation that creates (convention 4). */
+export function idempotencyKey(t: InputFields) {
+  return t.string({
+    description:
+      'The same viewer with the same key within 24 hours is answered what was answered the first time, and nothing is done. 1 to 200 characters.',
+  });
+}
+
+/** The input field of every mutation that changes something (convention 4). */
+export function expectedVersion(t: InputFields) {
+  return t.int({
+    description: 'The version that is to be changed; if it has another one by now, nothing is changed.',
+  });
+}
+
+/** The description of the payload field that tells of it. */
+export const DEDUPLICATED = 'Whether it was done before, under the same idempotency key.';
 
 /** An argument that may be left out, and for which null means the same. */
 export function given<T>(value: T | null | undefined): T | undefined {

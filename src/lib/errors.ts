@@ -26,6 +26,8 @@ export type AppErrorOptions = {
   readonly requiredScope?: string;
   /** The version that the thing has now, for a `CONFLICT` of versions. */
   readonly currentVersion?: number;
+  /** What that thing is: its type, as GraphQL calls it, and its id. */
+  readonly current?: { readonly type: string; readonly id: string };
   /** When it is worth another try, in seconds, for `RATE_LIMITED` and `UNAVAILABLE`. */
   readonly retryAfterSeconds?: number;
 };
@@ -37,6 +39,7 @@ export class AppError extends Error {
   readonly faults: readonly Fault[];
   readonly requiredScope: string | undefined;
   readonly currentVersion: number | undefined;
+  readonly current: AppErrorOptions['current'];
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
@@ -45,6 +48,7 @@ export class AppError extends Error {
     this.faults = options.faults ?? [];
     this.requiredScope = options.requiredScope;
     this.currentVersion = options.currentVersion;
+    this.current = options.current;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }

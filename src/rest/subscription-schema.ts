@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { WebhookSubscription } from '../generated/prisma/client.ts';
 import type { CustomHeaders } from '../webhooks/custom-headers.ts';
-import { DEFAULT_OVERLAP_SECONDS } from '../webhooks/subscription.ts';
+import { DEFAULT_OVERLAP_SECONDS } from '../webhooks/secret-rotation.ts';
 import type { SubscriptionSettings } from '../webhooks/subscription-input.ts';
 import { eventTypeName, flag, organizationId, pageParameters, shownId, shownTime } from './parameters.ts';
 

@@ -3,12 +3,12 @@ import { createRoute, type z } from '@hono/zod-openapi';
 import { requireOwnOrganization } from '../accounts/viewer.ts';
 import type { Fault } from '../lib/errors.ts';
 import { MAY_READ, MAY_WRITE } from '../webhooks/context.ts';
+import { rotateSecret } from '../webhooks/secret-rotation.ts';
 import {
   createSubscription,
   deleteSubscription,
   getSubscription,
   listSubscriptions,
-  rotateSecret,
   updateSubscription,
 } from '../webhooks/subscription.ts';
 import type { RestApp } from './env.ts';
@@ -199,7 +199,8 @@ function addRotateSecret(app: RestApp, guard: Guard): void {
   });
   app.openapi(route, async (c) => {
     const { id } = c.req.valid('param');
-    const rotated = await rotateSecret(c.get('context'), id, c.req.valid('json').overlap_seconds);
+    const overlapSeconds = c.req.valid('json').overlap_seconds;
+    const rotated = await rotateSecret(c.get('context'), id, { overlapSeconds });
     return c.json({ ...printSubscription(rotated.subscription), secret: rotated.secret }, 200);
   });
 }

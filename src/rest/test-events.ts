@@ -40,7 +40,7 @@ export function addTestEvents(app: RestApp, guard: Guard): void {
   });
   app.openapi(route, async (c) => {
     const { subscription_id: subscriptionId, event_type: eventType } = c.req.valid('json');
-    const delivery = await sendTestEvent(c.get('context'), { subscriptionId, eventType });
+    const { delivery } = await sendTestEvent(c.get('context'), { subscriptionId, eventType });
     return c.json({ delivery_id: delivery.id }, 202);
   });
 }

@@ -11,6 +11,7 @@ import type { Tx } from '../platform/database/tenancy.ts';
 import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
 import { type DeliveryFilter, selectDeliveries } from './delivery-filter.ts';
 import { findSubscription } from './subscription.ts';
+import { requireVersion } from './version.ts';
 
 /** The viewer's deliveries, newest first. */
 export async function listDeliveries(
@@ -48,11 +49,16 @@ export async function listAttempts(
  * Sends a delivery again, now, under the same id; its retry schedule begins anew. A delivery that waits is sent at
  * once instead of later; one that succeeded is sent once more. CONFLICT while its subscription is not active.
  */
-export async function retryDelivery(context: WebhookContext, id: string): Promise<Delivery> {
+export async function retryDelivery(
+  context: WebhookContext,
+  id: string,
+  expectedVersion?: number,
+): Promise<Delivery> {
   authorize(context.viewer, MAY_WRITE);
   const { organizationId } = context.viewer;
   return context.write(async ({ tx, afterCommit }) => {
     const delivery = await lockDelivery(tx, organizationId, id);
+    requireVersion('Delivery', delivery, expectedVersion);
     const subscription = await findSubscription(tx, organizationId, delivery.subscriptionId);
     if (subscription.status !== 'ACTIVE' && !delivery.isTest) {
       const state = subscription.status.toLowerCase();
@@ -74,10 +80,15 @@ export async function retryDelivery(context: WebhookContext, id: string): Promis
 }
 
 /** Cancels a delivery that waits or is held. CONFLICT when it has ended. */
-export async function cancelDelivery(context: WebhookContext, id: string): Promise<Delivery> {
+export async function cancelDelivery(
+  context: WebhookContext,
+  id: string,
+  expectedVersion?: number,
+): Promise<Delivery> {
   authorize(context.viewer, MAY_WRITE);
   return context.write(async ({ tx }) => {
     const delivery = await lockDelivery(tx, context.viewer.organizationId, id);
+    requireVersion('Delivery', delivery, expectedVersion);
     if (delivery.completedAt !== null) {
       throw new AppError('CONFLICT', `The delivery has ended: it ${endWord(delivery.status)}.`);
     }
@@ -90,7 +101,8 @@ export async function cancelDelivery(context: WebhookContext, id: string): Promi
   });
 }
 
-async function findDelivery(tx: Tx, organizationId: string, id: string): Promise<Delivery> {
+/** A delivery, or NOT_FOUND. */
+export async function findDelivery(tx: Tx, organizationId: string, id: string): Promise<Delivery> {
   const delivery = isUuid(id)
     ? await tx.delivery.findUnique({ where: { organizationId_id: { organizationId, id } } })
     : null;

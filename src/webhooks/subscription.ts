@@ -1,9 +1,10 @@
-/** Webhook subscriptions: create, list, get, update, pause, resume, rotate the secret, delete. */
+/** Webhook subscriptions: create, list, get, update, pause, resume, delete. */
+import { z } from 'zod';
+import { once } from '../accounts/idempotency.ts';
 import { authorize, requireOwnOrganization } from '../accounts/viewer.ts';
-import { beginning } from '../audit/difference.ts';
 import type { WebhookSubscription } from '../generated/prisma/client.ts';
 import { seal } from '../lib/crypto.ts';
-import { AppError, validationError } from '../lib/errors.ts';
+import { AppError } from '../lib/errors.ts';
 import { isUuid, newId } from '../lib/ids.ts';
 import {
   type Count,
@@ -18,19 +19,20 @@ import { searchable } from '../lib/text.ts';
 import type { Tx } from '../platform/database/tenancy.ts';
 import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
 import { moveFirstPiece } from './mover.ts';
-import { addSecret, endSecrets } from './secret.ts';
+import { addSecret } from './secret.ts';
 import { recordCreated, recordSubscription, recordUpdated } from './subscription-audit.ts';
 import { checkSettings, type SubscriptionSettings } from './subscription-input.ts';
 import { setActive } from './subscription-state.ts';
+import { requireVersion } from './version.ts';
 
 export const MAX_SUBSCRIPTIONS = 1_000;
-export const DEFAULT_OVERLAP_SECONDS = 86_400;
-const MAX_OVERLAP_SECONDS = 7 * 86_400;
 
 export type NewSubscription = SubscriptionSettings & {
   readonly targetUrl: string;
   readonly eventTypes: readonly string[];
   readonly organizationId?: string | undefined;
+  /** The same key within 24 hours answers the first subscription, with its secret. 1 to 200 characters. */
+  readonly idempotencyKey?: string | undefined;
 };
 
 export type SubscriptionChanges = SubscriptionSettings & {
@@ -45,30 +47,47 @@ export type SubscriptionFilter = {
   readonly active?: boolean | undefined;
 };
 
-/** Creates a subscription. The secret is in the answer and never shown again. */
+export type CreatedSubscription = {
+  readonly subscription: WebhookSubscription;
+  readonly secret: string;
+  /** It was created before, under the same idempotency key. */
+  readonly deduplicated: boolean;
+};
+
+const CREATED = z.object({ id: z.string(), secret: z.string() });
+
+/** Creates a subscription. The secret is in the answer and never shown again, but to who asks with the same key. */
 export async function createSubscription(
   context: WebhookContext,
-  input: NewSubscription,
-): Promise<{ readonly subscription: WebhookSubscription; readonly secret: string }> {
+  { idempotencyKey, ...input }: NewSubscription,
+): Promise<CreatedSubscription> {
   authorize(context.viewer, MAY_WRITE);
   requireOwnOrganization(context.viewer, input.organizationId);
   checkSettings(input, context.targetPolicy);
-  const id = newId();
-  return context.write(async ({ tx }) => {
-    await requireRoom(tx, context.viewer.organizationId);
-    const subscription = await tx.webhookSubscription.create({
-      data: {
-        organizationId: context.viewer.organizationId,
-        id,
-        ...columns(context, id, input),
-        targetUrl: input.targetUrl,
-        createdAt: context.clock.now(),
-        updatedAt: context.clock.now(),
-      },
-    });
-    await recordCreated(tx, context, subscription);
-    return { subscription, secret: await addSecret(tx, context.keys, subscription) };
+  const request = { operation: 'createSubscription', key: idempotencyKey, input, answer: CREATED };
+  return context.write(async (unit) => {
+    const { answer, deduplicated } = await once(unit, context, request, () =>
+      insertSubscription(unit.tx, context, input),
+    );
+    const subscription = await findSubscription(unit.tx, context.viewer.organizationId, answer.id);
+    return { subscription, secret: answer.secret, deduplicated };
   });
+}
+
+async function insertSubscription(
+  tx: Tx,
+  context: WebhookContext,
+  input: NewSubscription,
+): Promise<z.infer<typeof CREATED>> {
+  const { organizationId } = context.viewer;
+  await requireRoom(tx, organizationId);
+  const id = newId();
+  const [targetUrl, now] = [input.targetUrl, context.clock.now()];
+  const subscription = await tx.webhookSubscription.create({
+    data: { organizationId, id, ...columns(context, id, input), targetUrl, createdAt: now, updatedAt: now },
+  });
+  await recordCreated(tx, context, subscription);
+  return { id, secret: await addSecret(tx, context.keys, { organizationId, id }) };
 }
 
 /** The viewer's subscriptions, newest first. */
@@ -116,7 +135,7 @@ export async function updateSubscription(
   const { organizationId } = context.viewer;
   return context.write(async (unit) => {
     const current = await lockSubscription(unit.tx, organizationId, id);
-    requireVersion(current, changes.expectedVersion);
+    requireVersion('WebhookSubscription', current, changes.expectedVersion);
     if (changes.active !== undefined) await setActive(unit, context, current, changes.active);
     unit.afterCommit(() => context.wakeLanes(organizationId, [current.id]));
     const changed = await unit.tx.webhookSubscription.update({
@@ -133,12 +152,16 @@ export async function updateSubscription(
 }
 
 /** Deletes a subscription: what waits is cancelled, its history stays until retention ends it. */
-export async function deleteSubscription(context: WebhookContext, id: string): Promise<WebhookSubscription> {
+export async function deleteSubscription(
+  context: WebhookContext,
+  id: string,
+  expectedVersion?: number,
+): Promise<WebhookSubscription> {
   authorize(context.viewer, MAY_WRITE);
   const { organizationId } = context.viewer;
   const now = context.clock.now();
   return context.write(async ({ tx, afterCommit }) => {
-    await lockSubscription(tx, organizationId, id);
+    requireVersion('WebhookSubscription', await lockSubscription(tx, organizationId, id), expectedVersion);
     await tx.webhookSecret.deleteMany({ where: { organizationId, subscriptionId: id } });
     const deleted = await tx.webhookSubscription.update({
       where: { organizationId_id: { organizationId, id } },
@@ -148,41 +171,6 @@ export async function deleteSubscription(context: WebhookContext, id: string): P
     afterCommit(() => context.wakeLanes(organizationId, [id]));
     await recordSubscription(tx, context, deleted, { action: 'webhook_subscription.deleted' });
     return deleted;
-  });
-}
-
-/** Gives the subscription a new secret; the old one goes on signing, beside it, for the overlap. */
-export async function rotateSecret(
-  context: WebhookContext,
-  id: string,
-  overlapSeconds: number = DEFAULT_OVERLAP_SECONDS,
-): Promise<{
-  readonly subscription: WebhookSubscription;
-  readonly secret: string;
-  readonly overlapEndsAt: Date;
-}> {
-  authorize(context.viewer, MAY_WRITE);
-  if (!Number.isInteger(overlapSeconds) || overlapSeconds < 0 || overlapSeconds > MAX_OVERLAP_SECONDS) {
-    throw validationError([
-      { path: ['overlap_seconds'], message: `Expected 0 to ${MAX_OVERLAP_SECONDS} seconds.` },
-    ]);
-  }
-  const now = context.clock.now();
-  const overlapEndsAt = new Date(now.getTime() + overlapSeconds * 1_000);
-  return context.write(async ({ tx, afterCommit }) => {
-    const { organizationId } = await lockSubscription(tx, context.viewer.organizationId, id);
-    afterCommit(() => context.wakeLanes(organizationId, [id]));
-    // A new version is what tells the worker to open the secrets anew.
-    const subscription = await tx.webhookSubscription.update({
-      where: { organizationId_id: { organizationId, id } },
-      data: { version: { increment: 1 }, updatedAt: now },
-    });
-    await endSecrets(tx, subscription, now, overlapEndsAt);
-    await recordSubscription(tx, context, subscription, {
-      action: 'webhook_subscription.secret_rotated',
-      changes: beginning({ overlap_ends_at: overlapEndsAt }),
-    });
-    return { subscription, secret: await addSecret(tx, context.keys, subscription), overlapEndsAt };
   });
 }
 
@@ -206,7 +194,11 @@ export async function findSubscription(
  * The same, with its row locked until the transaction ends, so that two changes follow one another. NO KEY: whoever
  * only refers to the subscription (a settlement that begins its health) does not wait for it.
  */
-async function lockSubscription(tx: Tx, organizationId: string, id: string): Promise<WebhookSubscription> {
+export async function lockSubscription(
+  tx: Tx,
+  organizationId: string,
+  id: string,
+): Promise<WebhookSubscription> {
   if (isUuid(id)) {
     await tx.$queryRaw`SELECT FROM webhook_subscriptions WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid FOR NO KEY UPDATE`;
   }
@@ -220,12 +212,6 @@ function conditions(organizationId: string, { eventType, active }: SubscriptionF
     ...(eventType === undefined ? {} : { eventTypes: { hasSome: [searchable(eventType), '*'] } }),
     ...(active === undefined ? {} : { status: active ? ('ACTIVE' as const) : { not: 'ACTIVE' as const } }),
   };
-}
-
-function requireVersion(current: WebhookSubscription, expected: number | undefined): void {
-  if (expected === undefined || expected === current.version) return;
-  const message = `The webhook subscription was changed meanwhile: it has version ${current.version}, not ${expected}.`;
-  throw new AppError('CONFLICT', message, { currentVersion: current.version });
 }
 
 async function requireRoom(tx: Tx, organizationId: string): Promise<void> {

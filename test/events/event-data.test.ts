@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmittedEvent, type EventInput, emitEvents } from '../../src/events/emit.ts';
-import { canonicalJson } from '../../src/events/event-data.ts';
+import { canonicalJson } from '../../src/lib/canonical-json.ts';
 import { exampleEvent, openWorld, type World } from '../support/world.ts';
 
 let world: World;

@@ -10,6 +10,7 @@ export const CREATE = graphql(`
       __typename
       ... on CreateWebhookSubscriptionPayload {
         secret
+        deduplicated
         subscription {
           id targetUrl eventTypes description status version maxConcurrency rateLimitPerSecond retrySeconds
           customHeaders { name value }
@@ -31,7 +32,10 @@ export const UPDATE = graphql(`
         subscription { id description status version maxConcurrency rateLimitPerSecond }
       }
       ... on Error { message }
-      ... on ConflictError { currentVersion }
+      ... on ConflictError {
+        currentVersion
+        current { __typename ... on WebhookSubscription { id description version } }
+      }
       ... on ValidationError { faults { path message } }
     }
   }
@@ -51,7 +55,7 @@ export const ROTATE = graphql(`
   mutation Rotate($input: RotateWebhookSecretInput!) {
     rotateWebhookSecret(input: $input) {
       __typename
-      ... on RotateWebhookSecretPayload { secret overlapEndsAt subscription { secrets { expiresAt } } }
+      ... on RotateWebhookSecretPayload { secret overlapEndsAt deduplicated subscription { secrets { expiresAt } } }
       ... on ValidationError { faults { path message } }
       ... on Error { message }
     }
@@ -62,7 +66,7 @@ export const SEND_TEST = graphql(`
   mutation SendTest($input: SendTestEventInput!) {
     sendTestEvent(input: $input) {
       __typename
-      ... on SendTestEventPayload { delivery { id isTest status eventType event { data } } }
+      ... on SendTestEventPayload { deduplicated delivery { id isTest status eventType event { data } } }
       ... on ValidationError { faults { path message } }
       ... on Error { message }
     }
@@ -75,6 +79,7 @@ export const RETRY = graphql(`
       __typename
       ... on RetryDeliveryPayload { delivery { id status nextAttemptAt } }
       ... on Error { message }
+      ... on ConflictError { currentVersion current { ... on Delivery { status version } } }
     }
   }
 `);

@@ -129,7 +129,17 @@ describe('updateWebhookSubscription', () => {
     const { updateWebhookSubscription } = await read(server, 'north', UPDATE, {
       input: { ...input, description: 'Later', expectedVersion: 1 },
     });
-    expect(updateWebhookSubscription).toMatchObject({ __typename: 'ConflictError', currentVersion: 2 });
+    expect(updateWebhookSubscription).toEqual({
+      __typename: 'ConflictError',
+      message: 'The webhook subscription was changed meanwhile: it has version 2, not 1.',
+      currentVersion: 2,
+      current: {
+        __typename: 'WebhookSubscription',
+        id: subscription.id,
+        description: 'After',
+        version: 2,
+      },
+    });
   });
 });
 
@@ -161,6 +171,7 @@ describe('rotateWebhookSecret', () => {
       __typename: 'RotateWebhookSecretPayload',
       secret: expect.stringMatching(/^whsec_/),
       overlapEndsAt: '2026-11-23T09:31:00.000Z',
+      deduplicated: false,
       subscription: { secrets: [{ expiresAt: null }, { expiresAt: '2026-11-23T09:31:00.000Z' }] },
     });
     expect(rotateWebhookSecret).not.toMatchObject({ secret });

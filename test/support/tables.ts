@@ -29,6 +29,8 @@ export type Row = Readonly<Record<string, unknown>>;
 const FITTING: Readonly<Record<string, Row>> = {
   deliveries: { status: 'HELD' },
   installation: { id: 1 },
+  // Of no person.
+  mutation_idempotency_keys: { user_id: '00000000-0000-0000-0000-000000000000' },
   partitioning: { table_name: 'events' },
 };
 

@@ -168,7 +168,7 @@ describe('moving', () => {
   it('leaves test events of a paused subscription to be sent, and cancels them with a deleted one', async () => {
     const id = await subscribe();
     await setActive(id, false);
-    const test = await sendTestEvent(context(), { subscriptionId: id });
+    const { delivery: test } = await sendTestEvent(context(), { subscriptionId: id });
     await move();
     expect((await claimAll(id)).flatMap(({ deliveries }) => deliveries)).toMatchObject([{ id: test.id }]);
     await deleteSubscription(context(), id);

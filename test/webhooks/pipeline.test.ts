@@ -4,11 +4,11 @@ import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { emitEvents } from '../../src/events/emit.ts';
 import { getDelivery, listAttempts, listDeliveries, retryDelivery } from '../../src/webhooks/delivery.ts';
+import { rotateSecret } from '../../src/webhooks/secret-rotation.ts';
 import {
   createSubscription,
   deleteSubscription,
   getSubscription,
-  rotateSecret,
   updateSubscription,
 } from '../../src/webhooks/subscription.ts';
 import { sendTestEvent } from '../../src/webhooks/test-event.ts';
@@ -171,7 +171,7 @@ describe('delivery', () => {
     await updateSubscription(context(), subscription.id, { active: false });
     const until = await watch();
     await emit();
-    const test = await sendTestEvent(context(), { subscriptionId: subscription.id });
+    const { delivery: test } = await sendTestEvent(context(), { subscriptionId: subscription.id });
     expect((await until('SUCCEEDED')).deliveryId).toBe(test.id);
     expect(receiver.requests.map((request) => request.headers['x-optio-event'])).toEqual(['webhook.test']);
     await updateSubscription(context(), subscription.id, { active: true });
@@ -217,7 +217,7 @@ describe('delivery', () => {
 
   it('signs with both secrets during the overlap of a rotation, and with the new one after it (webhooks rule 24)', async () => {
     const { subscription, secret: old } = await subscribe();
-    const { secret } = await rotateSecret(context(), subscription.id, 3_600);
+    const { secret } = await rotateSecret(context(), subscription.id, { overlapSeconds: 3_600 });
     const until = await watch();
     await emit();
     await until('SUCCEEDED');
@@ -237,7 +237,7 @@ describe('delivery', () => {
     const until = await watch();
     await emit();
     await until('SUCCEEDED');
-    const { secret } = await rotateSecret(context(), subscription.id, 0);
+    const { secret } = await rotateSecret(context(), subscription.id, { overlapSeconds: 0 });
     await emit();
     await until('SUCCEEDED');
     const [, request] = receiver.requests;

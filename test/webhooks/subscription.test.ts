@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { emitEvents } from '../../src/events/emit.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { listDeliveries } from '../../src/webhooks/delivery.ts';
+import { rotateSecret } from '../../src/webhooks/secret-rotation.ts';
 import {
   countSubscriptions,
   createSubscription,
@@ -9,7 +10,6 @@ import {
   getSubscription,
   listSubscriptions,
   MAX_SUBSCRIPTIONS,
-  rotateSecret,
   type SubscriptionChanges,
   updateSubscription,
 } from '../../src/webhooks/subscription.ts';
@@ -217,8 +217,8 @@ describe('changing', () => {
 describe('rotating the secret (webhooks rule 24)', () => {
   it('ends the old one after the overlap, and at once what an earlier rotation left', async () => {
     const { subscription, secret } = await create();
-    const first = await rotateSecret(context(), subscription.id, 60);
-    const second = await rotateSecret(context(), subscription.id, 120);
+    const first = await rotateSecret(context(), subscription.id, { overlapSeconds: 60 });
+    const second = await rotateSecret(context(), subscription.id, { overlapSeconds: 120 });
     expect(new Set([secret, first.secret, second.secret]).size).toBe(3);
     expect(second.overlapEndsAt).toEqual(new Date(world.clock.now().getTime() + 120_000));
     expect(await secretsOf(subscription.id)).toEqual([
@@ -229,13 +229,13 @@ describe('rotating the secret (webhooks rule 24)', () => {
 
   it('without an overlap leaves the new one alone', async () => {
     const { id } = await createOne();
-    await rotateSecret(context(), id, 0);
+    await rotateSecret(context(), id, { overlapSeconds: 0 });
     expect(await secretsOf(id)).toEqual([{ expires_at: null }]);
   });
 
   it.each([-1, 1.5, Number.NaN, 7 * 86_400 + 1])('refuses an overlap of %s seconds', async (overlap) => {
     const { id } = await createOne();
-    await expect(rotateSecret(context(), id, overlap)).rejects.toMatchObject({
+    await expect(rotateSecret(context(), id, { overlapSeconds: overlap })).rejects.toMatchObject({
       code: 'VALIDATION',
       faults: [{ path: ['overlap_seconds'] }],
     });

@@ -2,11 +2,18 @@
 import type { Delivery } from '../../generated/prisma/client.ts';
 import { MAY_WRITE } from '../../webhooks/context.ts';
 import { cancelDelivery, retryDelivery } from '../../webhooks/delivery.ts';
-import { sendTestEvent } from '../../webhooks/test-event.ts';
+import { type SentTest, sendTestEvent } from '../../webhooks/test-event.ts';
 import { access } from '../access.ts';
 import type { Builder } from '../builder.ts';
 import { localId } from '../global-id.ts';
-import { given, inWordsOfInput, resultOf } from '../mutation.ts';
+import {
+  DEDUPLICATED,
+  expectedVersion,
+  given,
+  idempotencyKey,
+  inWordsOfInput,
+  resultOf,
+} from '../mutation.ts';
 import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from './error.ts';
 
 /** Registers sendTestEvent, retryDelivery and cancelDelivery. */
@@ -24,21 +31,34 @@ function addSendTestEvent(builder: Builder): void {
       eventType: t.string({
         description: 'The event type whose example is sent; webhook.test if left out.',
       }),
+      idempotencyKey: idempotencyKey(t),
     }),
   });
-  const payload = addDeliveryPayload(builder, 'SendTestEventPayload', 'The test that was sent.');
+  const payload = builder.objectRef<SentTest>('SendTestEventPayload').implement({
+    description: 'The test that was sent.',
+    fields: (t) => ({
+      delivery: t.expose('delivery', { type: 'Delivery', description: 'The delivery as it is now.' }),
+      deduplicated: t.exposeBoolean('deduplicated', { description: DEDUPLICATED }),
+    }),
+  });
   builder.mutationField('sendTestEvent', (t) =>
     t.field({
       ...access(MAY_WRITE),
       description:
         'Sends one event to one webhook subscription, whatever it wants and even while it is paused, to see whether its target works.',
       type: payload,
-      errors: resultOf('SendTestEventResult', [ValidationError, NotFoundError, ForbiddenError]),
+      errors: resultOf('SendTestEventResult', [
+        ValidationError,
+        NotFoundError,
+        ConflictError,
+        ForbiddenError,
+      ]),
       args: { input: t.arg({ type: input, required: true, description: 'What to test.' }) },
       resolve: (_root, args, { features }) => {
         const test = {
           subscriptionId: localId('WebhookSubscription', args.input.subscriptionId),
           eventType: given(args.input.eventType),
+          idempotencyKey: given(args.input.idempotencyKey),
         };
         return inWordsOfInput(() => sendTestEvent(features().context, test));
       },
@@ -49,7 +69,10 @@ function addSendTestEvent(builder: Builder): void {
 function addRetryDelivery(builder: Builder): void {
   const input = builder.inputType('RetryDeliveryInput', {
     description: 'A delivery to send again.',
-    fields: (t) => ({ id: t.id({ required: true, description: 'The global id of the delivery.' }) }),
+    fields: (t) => ({
+      id: t.id({ required: true, description: 'The global id of the delivery.' }),
+      expectedVersion: expectedVersion(t),
+    }),
   });
   const payload = addDeliveryPayload(builder, 'RetryDeliveryPayload', 'The delivery that is sent again.');
   builder.mutationField('retryDelivery', (t) =>
@@ -59,8 +82,8 @@ function addRetryDelivery(builder: Builder): void {
       type: payload,
       errors: resultOf('RetryDeliveryResult', [NotFoundError, ConflictError, ForbiddenError]),
       args: { input: t.arg({ type: input, required: true, description: 'What to send again.' }) },
-      resolve: (_root, args, { features }) =>
-        retryDelivery(features().context, localId('Delivery', args.input.id)),
+      resolve: (_root, { input: { id, expectedVersion: version } }, { features }) =>
+        retryDelivery(features().context, localId('Delivery', id), given(version)),
     }),
   );
 }
@@ -68,7 +91,10 @@ function addRetryDelivery(builder: Builder): void {
 function addCancelDelivery(builder: Builder): void {
   const input = builder.inputType('CancelDeliveryInput', {
     description: 'A delivery to cancel.',
-    fields: (t) => ({ id: t.id({ required: true, description: 'The global id of the delivery.' }) }),
+    fields: (t) => ({
+      id: t.id({ required: true, description: 'The global id of the delivery.' }),
+      expectedVersion: expectedVersion(t),
+    }),
   });
   const payload = addDeliveryPayload(builder, 'CancelDeliveryPayload', 'The delivery that was cancelled.');
   builder.mutationField('cancelDelivery', (t) =>
@@ -78,8 +104,8 @@ function addCancelDelivery(builder: Builder): void {
       type: payload,
       errors: resultOf('CancelDeliveryResult', [NotFoundError, ConflictError, ForbiddenError]),
       args: { input: t.arg({ type: input, required: true, description: 'What to cancel.' }) },
-      resolve: (_root, args, { features }) =>
-        cancelDelivery(features().context, localId('Delivery', args.input.id)),
+      resolve: (_root, { input: { id, expectedVersion: version } }, { features }) =>
+        cancelDelivery(features().context, localId('Delivery', id), given(version)),
     }),
   );
 }

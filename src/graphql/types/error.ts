@@ -1,6 +1,8 @@
 /** What a mutation can answer instead of its payload. */
 import type { AppError, ErrorCode, Fault } from '../../lib/errors.ts';
 import type { Builder } from '../builder.ts';
+import { nodeKey } from '../global-id.ts';
+import { loadNode } from './node.ts';
 
 /**
  * The errors plugin knows errors by their class, features by their code: each of these classes recognises the
@@ -10,6 +12,7 @@ abstract class Recognised extends Error {
   declare readonly faults: readonly Fault[];
   declare readonly requiredScope: string | undefined;
   declare readonly currentVersion: number | undefined;
+  declare readonly current: AppError['current'];
 }
 
 function recognises(code: ErrorCode, value: unknown): boolean {
@@ -85,6 +88,13 @@ export function addErrors(builder: Builder): void {
         description: 'The version that the thing has now, if another one was expected.',
         nullable: true,
         resolve: (conflict) => conflict.currentVersion ?? null,
+      }),
+      current: t.field({
+        type: builder.nodeInterfaceRef(),
+        description: 'The thing as it is now, if another version was expected.',
+        nullable: true,
+        resolve: ({ current }, _args, { features }) =>
+          loadNode(features(), current === undefined ? undefined : nodeKey(current.type, current.id)),
       }),
     }),
   });

@@ -7,7 +7,7 @@ import { access } from '../access.ts';
 import type { Builder, Types } from '../builder.ts';
 import { MAX_SIZE } from '../connection.ts';
 import type { Features } from '../context.ts';
-import { type NodeType, parseGlobalId } from '../global-id.ts';
+import { type NodeKey, type NodeType, parseGlobalId } from '../global-id.ts';
 
 /** Registers Query.node and Query.nodes. What each type asks of its viewer, its feature decides. */
 export function addNode(builder: Builder): void {
@@ -19,7 +19,7 @@ export function addNode(builder: Builder): void {
       type: node,
       nullable: true,
       args: { id: t.arg.id({ required: true, description: 'The global id.' }) },
-      resolve: (_root, { id }, { features }) => loadNode(features(), id),
+      resolve: (_root, { id }, { features }) => loadNode(features(), parseGlobalId(id)),
     }),
   );
   builder.queryField('nodes', (t) =>
@@ -36,7 +36,7 @@ export function addNode(builder: Builder): void {
           validate: z.array(z.string()).max(MAX_SIZE, `Expected at most ${MAX_SIZE} ids.`),
         }),
       },
-      resolve: (_root, { ids }, { features }) => ids.map((id) => loadNode(features(), id)),
+      resolve: (_root, { ids }, { features }) => ids.map((id) => loadNode(features(), parseGlobalId(id))),
     }),
   );
 }
@@ -62,8 +62,8 @@ const LOAD: Readonly<Record<NodeType, Load>> = {
   },
 };
 
-async function loadNode(features: Features, globalId: string): Promise<object | null> {
-  const key = parseGlobalId(globalId);
+/** What stands under a key, ready to be answered as a Node; null for what there is not. */
+export async function loadNode(features: Features, key: NodeKey | undefined): Promise<object | null> {
   if (key === undefined) return null;
   const node = (await LOAD[key.type](features, key.id)) ?? null;
   if (node !== null) brandWithType<Types>(node, key.type);

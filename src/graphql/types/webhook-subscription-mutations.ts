@@ -1,17 +1,25 @@
 /** Mutations of webhook subscriptions. */
 import type { WebhookSubscription } from '../../generated/prisma/client.ts';
 import { MAY_WRITE } from '../../webhooks/context.ts';
+import { type Rotation, rotateSecret } from '../../webhooks/secret-rotation.ts';
 import {
+  type CreatedSubscription,
   createSubscription,
   deleteSubscription,
-  rotateSecret,
   updateSubscription,
 } from '../../webhooks/subscription.ts';
 import type { SubscriptionSettings } from '../../webhooks/subscription-input.ts';
 import { access } from '../access.ts';
 import type { Builder, InputFields } from '../builder.ts';
 import { globalId, localId } from '../global-id.ts';
-import { given, inWordsOfInput, resultOf } from '../mutation.ts';
+import {
+  DEDUPLICATED,
+  expectedVersion,
+  given,
+  idempotencyKey,
+  inWordsOfInput,
+  resultOf,
+} from '../mutation.ts';
 import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from './error.ts';
 
 const ERRORS = [ValidationError, NotFoundError, ConflictError, ForbiddenError];
@@ -48,22 +56,22 @@ function addCreate(builder: Builder, header: HeaderInputRef): void {
         description: 'The event types it wants, or "*" alone for all.',
       }),
       ...optionalSettings(t, header),
+      idempotencyKey: idempotencyKey(t),
     }),
   });
-  const payload = builder
-    .objectRef<Awaited<ReturnType<typeof createSubscription>>>('CreateWebhookSubscriptionPayload')
-    .implement({
-      description: 'The webhook subscription that was created.',
-      fields: (t) => ({
-        subscription: t.expose('subscription', {
-          type: 'WebhookSubscription',
-          description: 'The webhook subscription.',
-        }),
-        secret: t.exposeString('secret', {
-          description: 'The secret that signs its deliveries. It is shown here only.',
-        }),
+  const payload = builder.objectRef<CreatedSubscription>('CreateWebhookSubscriptionPayload').implement({
+    description: 'The webhook subscription that was created.',
+    fields: (t) => ({
+      subscription: t.expose('subscription', {
+        type: 'WebhookSubscription',
+        description: 'The webhook subscription.',
       }),
-    });
+      secret: t.exposeString('secret', {
+        description: 'The secret that signs its deliveries. It is shown here only.',
+      }),
+      deduplicated: t.exposeBoolean('deduplicated', { description: DEDUPLICATED }),
+    }),
+  });
   builder.mutationField('createWebhookSubscription', (t) =>
     t.field({
       ...access(MAY_WRITE),
@@ -77,6 +85,7 @@ function addCreate(builder: Builder, header: HeaderInputRef): void {
           ...toSettings(args.input),
           targetUrl,
           eventTypes,
+          idempotencyKey: given(args.input.idempotencyKey),
           organizationId:
             organizationId === null || organizationId === undefined
               ? undefined
@@ -93,9 +102,7 @@ function addUpdate(builder: Builder, header: HeaderInputRef): void {
     description: 'Changes of a webhook subscription. What is left out stays as it is.',
     fields: (t) => ({
       id: t.id({ required: true, description: 'The global id of the webhook subscription.' }),
-      expectedVersion: t.int({
-        description: 'The version that is to be changed; if it has another one by now, nothing is changed.',
-      }),
+      expectedVersion: expectedVersion(t),
       active: t.boolean({
         description:
           'false pauses: deliveries are held. true resumes (or enables): held deliveries are sent.',
@@ -123,13 +130,13 @@ function addUpdate(builder: Builder, header: HeaderInputRef): void {
       errors: resultOf('UpdateWebhookSubscriptionResult', ERRORS),
       args: { input: t.arg({ type: input, required: true, description: 'What to change.' }) },
       resolve: (_root, args, { features }) => {
-        const { id, active, expectedVersion, targetUrl, eventTypes } = args.input;
+        const { id, active, targetUrl, eventTypes } = args.input;
         const changes = {
           ...toSettings(args.input),
           targetUrl: given(targetUrl),
           eventTypes: given(eventTypes),
           active: given(active),
-          expectedVersion: given(expectedVersion),
+          expectedVersion: given(args.input.expectedVersion),
         };
         const key = localId('WebhookSubscription', id);
         return inWordsOfInput(() => updateSubscription(features().context, key, changes));
@@ -143,6 +150,7 @@ function addDelete(builder: Builder): void {
     description: 'A webhook subscription to delete.',
     fields: (t) => ({
       id: t.id({ required: true, description: 'The global id of the webhook subscription.' }),
+      expectedVersion: expectedVersion(t),
     }),
   });
   const payload = builder.objectRef<WebhookSubscription>('DeleteWebhookSubscriptionPayload').implement({
@@ -160,10 +168,10 @@ function addDelete(builder: Builder): void {
       description:
         'Deletes a webhook subscription. What it waits to be sent is cancelled; its history stays.',
       type: payload,
-      errors: resultOf('DeleteWebhookSubscriptionResult', [NotFoundError, ForbiddenError]),
+      errors: resultOf('DeleteWebhookSubscriptionResult', [NotFoundError, ConflictError, ForbiddenError]),
       args: { input: t.arg({ type: input, required: true, description: 'What to delete.' }) },
-      resolve: (_root, args, { features }) =>
-        deleteSubscription(features().context, localId('WebhookSubscription', args.input.id)),
+      resolve: (_root, { input: { id, expectedVersion: version } }, { features }) =>
+        deleteSubscription(features().context, localId('WebhookSubscription', id), given(version)),
     }),
   );
 }
@@ -177,34 +185,40 @@ function addRotate(builder: Builder): void {
         description:
           'How long the old secret goes on signing beside the new one: 0 to 604,800; a day if left out.',
       }),
+      expectedVersion: expectedVersion(t),
+      idempotencyKey: idempotencyKey(t),
     }),
   });
-  const payload = builder
-    .objectRef<Awaited<ReturnType<typeof rotateSecret>>>('RotateWebhookSecretPayload')
-    .implement({
-      description: 'The new secret.',
-      fields: (t) => ({
-        subscription: t.expose('subscription', {
-          type: 'WebhookSubscription',
-          description: 'The webhook subscription.',
-        }),
-        secret: t.exposeString('secret', { description: 'The new secret. It is shown here only.' }),
-        overlapEndsAt: t.expose('overlapEndsAt', {
-          type: 'DateTime',
-          description: 'When the old secret ends signing.',
-        }),
+  const payload = builder.objectRef<Rotation>('RotateWebhookSecretPayload').implement({
+    description: 'The new secret.',
+    fields: (t) => ({
+      subscription: t.expose('subscription', {
+        type: 'WebhookSubscription',
+        description: 'The webhook subscription.',
       }),
-    });
+      secret: t.exposeString('secret', { description: 'The new secret. It is shown here only.' }),
+      overlapEndsAt: t.expose('overlapEndsAt', {
+        type: 'DateTime',
+        description: 'When the old secret ends signing.',
+      }),
+      deduplicated: t.exposeBoolean('deduplicated', { description: DEDUPLICATED }),
+    }),
+  });
   builder.mutationField('rotateWebhookSecret', (t) =>
     t.field({
       ...access(MAY_WRITE),
       description: 'Gives a webhook subscription a new secret.',
       type: payload,
-      errors: resultOf('RotateWebhookSecretResult', [ValidationError, NotFoundError, ForbiddenError]),
+      errors: resultOf('RotateWebhookSecretResult', ERRORS),
       args: { input: t.arg({ type: input, required: true, description: 'What to rotate.' }) },
-      resolve: (_root, { input: { id, overlapSeconds } }, { features }) => {
+      resolve: (_root, { input: { id, ...rotation } }, { features }) => {
         const key = localId('WebhookSubscription', id);
-        return inWordsOfInput(() => rotateSecret(features().context, key, given(overlapSeconds)));
+        const options = {
+          overlapSeconds: given(rotation.overlapSeconds),
+          expectedVersion: given(rotation.expectedVersion),
+          idempotencyKey: given(rotation.idempotencyKey),
+        };
+        return inWordsOfInput(() => rotateSecret(features().context, key, options));
       },
     }),
   );
