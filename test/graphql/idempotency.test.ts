@@ -34,8 +34,7 @@ test('Every mutation takes an idempotency key or an expected version', () => {
   const having = (name: string) =>
     fields
       .filter(({ args }) => {
-        const input =
-          args[0] === undefined ? undefined : schema.getType(String(args[0].type).slice(0, -1));
+        const input = args[0] === undefined ? undefined : schema.getType(String(args[0].type).slice(0, -1));
         return isInputObjectType(input) && name in input.getFields();
       })
       .map((field) => field.name)
