@@ -1,6 +1,7 @@
 /** The whole URL map on one page. Each door guards its own routes; the shell is around all of them. */
 import type { Hono } from 'hono';
 import type { Config } from './config.ts';
+import { createGraphiQLRoutes } from './graphql/graphiql/routes.ts';
 import type { Clock } from './lib/clock.ts';
 import type { HttpEnv } from './platform/http/env.ts';
 import { createHealthRoutes, type HealthDeps } from './platform/http/health.ts';
@@ -41,6 +42,7 @@ export type RoutesOptions = {
  * | /docs | the same as a page, with the files it is made of | none |
  * | /login, /logout, /account | pages for people | session; CSRF token and Origin of every form |
  * | /graphql | GraphQL over HTTP, SSE and WebSocket | bearer token or session; scope and role in the feature |
+ * | /graphql for a browser | GraphiQL, with the files it is made of | none |
  *
  * A worker serves health and metrics alone.
  */
@@ -56,6 +58,7 @@ export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
   app.route('/', rest);
   app.route('/', createOpenApiRoutes({ rest, publicUrl }));
   app.route('/', createDocsRoutes());
+  app.route('/', createGraphiQLRoutes());
   app.all('/graphql', (c) => options.graphql(c.req.raw, c.get('requestId'), c.get('clientAddress')));
   return app;
 }

@@ -3,11 +3,11 @@ import { inTransaction } from '../../src/platform/database/pool.ts';
 import { cancelDelivery, getDelivery, listAttempts, retryDelivery } from '../../src/webhooks/delivery.ts';
 import { moveMisplaced } from '../../src/webhooks/mover.ts';
 import type { Outcome } from '../../src/webhooks/outcome.ts';
+import { rotateSecret } from '../../src/webhooks/secret-rotation.ts';
 import { settleBatch } from '../../src/webhooks/settlement-sql.ts';
 import {
   deleteSubscription,
   getSubscription,
-  rotateSecret,
   updateSubscription,
 } from '../../src/webhooks/subscription.ts';
 import { FAILED, openStillLane, retryAt, type StillLane, SUCCEEDED } from '../support/made-up-attempts.ts';
