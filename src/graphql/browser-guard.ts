@@ -1,6 +1,7 @@
 /**
  * What a browser may make somebody's session do. A page of another origin reads answers only if it is on the list
- * (CORS), and executes nothing by a request that browsers send without asking first (CSRF).
+ * (CORS), and executes nothing by a request that browsers send without asking first (CSRF). A browser adds the cookie of
+ * a session to requests of any page; a token it adds to none.
  */
 
 export type BrowserGuard = {
@@ -43,7 +44,7 @@ export function createBrowserGuard(urls: readonly string[]): BrowserGuard {
     headersFor,
     intercept: (request) => {
       if (request.method === 'OPTIONS') return preflight(request, isAllowedOrigin);
-      return refuseForgeable(request);
+      return refuseForgeable(request) ?? refuseForgedSession(request.headers, isAllowedOrigin);
     },
   };
 }
@@ -76,10 +77,37 @@ function refuseForgeable({ method, headers }: Request): Response | undefined {
 function isUnforgeable(headers: Headers): boolean {
   return (
     headers.has('authorization') ||
-    PREFLIGHT_HEADERS.some((name) => headers.has(name)) ||
+    hasPreflightHeader(headers) ||
     JSON_BODY.test(headers.get('content-type') ?? '') ||
-    headers.get('sec-fetch-site') === 'same-origin'
+    isFromOurPage(headers)
   );
+}
+
+/**
+ * Who comes with cookies and without a token may be a session. The type of the body is not enough for it: browsers
+ * have let pages send JSON without asking before. Which cookie is the session's does not matter here.
+ */
+function refuseForgedSession(
+  headers: Headers,
+  isAllowedOrigin: (origin: string) => boolean,
+): Response | undefined {
+  if (!headers.has('cookie') || headers.has('authorization') || isFromOurPage(headers)) return undefined;
+  const origin = headers.get('origin');
+  if (origin !== null && !isAllowedOrigin(origin)) {
+    return refuse(403, 'CSRF_PREVENTED', 'Pages of another origin cannot use a session.');
+  }
+  if (hasPreflightHeader(headers)) return undefined;
+  const message = `A request with cookies needs one of the headers ${PREFLIGHT_HEADERS.join(', ')}.`;
+  return refuse(403, 'CSRF_PREVENTED', message);
+}
+
+function hasPreflightHeader(headers: Headers): boolean {
+  return PREFLIGHT_HEADERS.some((name) => headers.has(name));
+}
+
+/** Browsers say so themselves; no page can make them (Fetch Metadata). */
+function isFromOurPage(headers: Headers): boolean {
+  return headers.get('sec-fetch-site') === 'same-origin';
 }
 
 function refuse(status: number, code: string, message: string): Response {

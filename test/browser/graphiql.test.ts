@@ -91,7 +91,7 @@ describe('GraphiQL', () => {
     const { page } = await openGraphiQL();
     await giveToken(page, 'hunter2');
     await run(page, /not valid|UNAUTHENTICATED/);
-    const stored = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+    const stored = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
     expect(stored).toContain('Viewer');
     expect(stored).not.toContain('hunter2');
     await page.context().close();

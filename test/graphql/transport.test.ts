@@ -1,4 +1,4 @@
-/** GraphQL over HTTP: answers, errors, limits, CORS and CSRF (GraphQL conventions 3, 7, 8). */
+/** GraphQL over HTTP: answers, errors, limits (GraphQL conventions 3, 7). */
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
@@ -197,73 +197,6 @@ describe('Limits (convention 7)', () => {
   });
 });
 
-describe('CSRF (convention 8)', () => {
-  const write = vi.fn<TestServer['tenancy']['write']>();
-  const form = 'query=mutation%7BcancelDelivery%28input%3A%7Bid%3A%22x%22%7D%29%7B__typename%7D%7D';
-
-  test.for([
-    ['application/x-www-form-urlencoded', form],
-    ['text/plain', JSON.stringify(TYPENAME)],
-    ['multipart/form-data; boundary=x', '--x--'],
-    ['application/graphql', '{ __typename }'],
-    [undefined, JSON.stringify(TYPENAME)],
-  ] as const)('a POST of %s does not execute', async ([contentType, body]) => {
-    vi.spyOn(server.tenancy, 'write').mockImplementation(write);
-    const response = await send({
-      method: 'POST',
-      headers: {
-        authorization: 'Bearer north',
-        ...(contentType === undefined ? {} : { 'content-type': contentType }),
-      },
-      body: new TextEncoder().encode(body),
-    });
-    expect(response.status).toBe(415);
-    expect(await response.json()).toMatchObject({
-      errors: [{ extensions: { code: 'UNSUPPORTED_MEDIA_TYPE' } }],
-    });
-    expect(write).not.toHaveBeenCalled();
-  });
-
-  test('a GET executes only with a header that browsers ask for first, or from our own page', async () => {
-    const query = '?query=%7B__typename%7D';
-    expect((await send({}, query)).status).toBe(403);
-    for (const headers of [
-      { 'graphql-require-preflight': '1' },
-      { 'x-requested-with': 'XMLHttpRequest' },
-      { authorization: 'Bearer north' },
-      { 'sec-fetch-site': 'same-origin' },
-    ]) {
-      const response = await send({ headers }, query);
-      expect(await response.json()).toMatchObject({ data: { __typename: 'Query' } });
-    }
-    expect((await send({ headers: { 'sec-fetch-site': 'cross-site' } }, query)).status).toBe(403);
-  });
-});
-
-describe('CORS (convention 8)', () => {
-  test.for(['https://admin.example', 'https://optio.example'])('lets %s in', async (origin) => {
-    const asked = await preflight(origin);
-    expect(asked.status).toBe(204);
-    expect(asked.headers.get('access-control-allow-origin')).toBe(origin);
-    expect(asked.headers.get('access-control-allow-headers')).toContain('authorization');
-    const { headers } = await post(server, 'north', TYPENAME, { origin });
-    expect(headers.get('access-control-allow-origin')).toBe(origin);
-    expect(headers.get('access-control-allow-credentials')).toBe('true');
-    expect(headers.get('vary')).toContain('Origin');
-  });
-
-  test.for(['https://evil.example', 'null', 'https://admin.example.evil.example', 'http://admin.example'])(
-    'lets %s read nothing',
-    async (origin) => {
-      const asked = await preflight(origin);
-      expect(asked.headers.has('access-control-allow-origin')).toBe(false);
-      const { headers } = await post(server, 'north', TYPENAME, { origin });
-      expect(headers.has('access-control-allow-origin')).toBe(false);
-      expect(headers.has('access-control-allow-credentials')).toBe(false);
-    },
-  );
-});
-
 /** An operation of 4 + 3 * `depth` levels. */
 function nested(depth: number): string {
   const [opening, closing] = ['organization { webhookSubscriptions(first: 1) { nodes { ', '} } } '];
@@ -272,15 +205,4 @@ function nested(depth: number): string {
 
 function aliases(count: number): string {
   return Array.from({ length: count }, (_, index) => `a${index}: __typename`).join(' ');
-}
-
-function preflight(origin: string): Promise<Response> {
-  return send({
-    method: 'OPTIONS',
-    headers: {
-      origin,
-      'access-control-request-method': 'POST',
-      'access-control-request-headers': 'content-type',
-    },
-  });
 }

@@ -4,9 +4,9 @@ import { cancelDelivery, retryDelivery } from '../../src/webhooks/delivery.ts';
 import {
   createSubscription,
   deleteSubscription,
-  rotateSecret,
   updateSubscription,
 } from '../../src/webhooks/subscription.ts';
+import { rotateSecret } from '../../src/webhooks/secret-rotation.ts';
 import { sendTestEvent } from '../../src/webhooks/test-event.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { openWorld, type World } from '../support/world.ts';
@@ -109,7 +109,7 @@ describe('a webhook subscription', () => {
 
   it('whose secret is rotated: until when the old one signs', async () => {
     const { context, id, newEntries } = await setUp();
-    const { overlapEndsAt } = await rotateSecret(context, id, 3_600);
+    const { overlapEndsAt } = await rotateSecret(context, id, { overlapSeconds: 3_600 });
     expect(await newEntries()).toMatchObject([
       {
         action: 'webhook_subscription.secret_rotated',
@@ -166,7 +166,7 @@ describe('a webhook subscription', () => {
 describe('a delivery', () => {
   it('that is sent for a test, again, and cancelled', async () => {
     const { context, id, newEntries } = await setUp();
-    const delivery = await sendTestEvent(context, { subscriptionId: id, eventType: 'badge.earned' });
+    const { delivery } = await sendTestEvent(context, { subscriptionId: id, eventType: 'badge.earned' });
     await retryDelivery(context, delivery.id);
     await cancelDelivery(context, delivery.id);
     const target = {
@@ -188,7 +188,7 @@ describe('a delivery', () => {
 
   it('that has ended and cannot be cancelled: no entry', async () => {
     const { context, id, newEntries } = await setUp();
-    const delivery = await sendTestEvent(context, { subscriptionId: id });
+    const { delivery } = await sendTestEvent(context, { subscriptionId: id });
     await cancelDelivery(context, delivery.id);
     await expect(cancelDelivery(context, delivery.id)).rejects.toMatchObject({ code: 'CONFLICT' });
     expect((await newEntries()).map(({ action }) => action)).toEqual([

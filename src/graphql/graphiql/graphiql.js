@@ -29,7 +29,7 @@ async function isSignedIn() {
       body: JSON.stringify({ query: '{ viewer { role } }' }),
     });
     const { data } = await response.json();
-    return data?.viewer != null;
+    return Boolean(data?.viewer);
   } catch {
     return false;
   }
