@@ -2,6 +2,7 @@
  * Rate limits in this process's memory: points in a window of time. Nothing is written durably; several processes
  * count each for itself.
  */
+import ipaddr from 'ipaddr.js';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 
 export type RateLimitPolicy = { readonly points: number; readonly windowSeconds: number };
@@ -45,6 +46,15 @@ export function rateLimitHeaders(
     ['RateLimit-Policy', `"${name}";q=${points};w=${windowSeconds}`],
     ['RateLimit', `"${name}";r=${remaining};t=${resetSeconds}`],
   ];
+}
+
+/** Who has an IPv6 address has the 2^64 around it: they count as one (RFC 4291 2.5.1). */
+export function networkOf(address: string): string {
+  if (!ipaddr.IPv6.isValid(address)) return address;
+  return `${ipaddr.IPv6.parse(address)
+    .parts.slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(':')}::/64`;
 }
 
 function stateOf(policy: RateLimitPolicy, result: RateLimiterRes, isExceeded: boolean): RateLimitState {

@@ -183,6 +183,10 @@ describe('Limits (convention 7)', () => {
   test('let the standard introspection through', async () => {
     const query = getIntrospectionQuery({ inputValueDeprecation: true, specifiedByUrl: true, oneOf: true });
     expect((await post(server, 'north', { query })).errors).toBeUndefined();
+    // The schema is no secret: who has no credentials may read it, too. It has its price.
+    const { data, errors, extensions } = await post(server, undefined, { query });
+    expect({ errors, types: Object.keys(data ?? {}) }).toEqual({ errors: undefined, types: ['__schema'] });
+    expect(extensions).toMatchObject({ cost: { requested: 201 } });
   });
 
   test('refuse a body over 1 MiB, whether it says its length or not', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createRateLimiter, rateLimitHeaders } from '../../src/platform/rate-limit.ts';
+import { createRateLimiter, networkOf, rateLimitHeaders } from '../../src/platform/rate-limit.ts';
 
 // The limiter goes by the clock of the machine.
 beforeEach(() => {
@@ -39,6 +39,18 @@ describe('a rate limiter', () => {
     const limiter = createRateLimiter(policy);
     await limiter.spend('a', 11);
     expect(await limiter.spend('b', 10)).toMatchObject({ isExceeded: false, remaining: 0 });
+  });
+});
+
+describe('an address', () => {
+  it.each([
+    ['192.0.2.7', '192.0.2.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['unknown', 'unknown'],
+  ])('%s counts as %s', (address, network) => {
+    expect(networkOf(address)).toBe(network);
   });
 });
 

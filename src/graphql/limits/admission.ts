@@ -5,7 +5,7 @@
 import { GraphQLError } from 'graphql';
 import type { Viewer } from '../../accounts/viewer.ts';
 import { AppError } from '../../lib/errors.ts';
-import { createRateLimiter, type RateLimitState } from '../../platform/rate-limit.ts';
+import { createRateLimiter, networkOf, type RateLimitState } from '../../platform/rate-limit.ts';
 import { type Cost, createCostEstimate, type OperationRequest } from './cost.ts';
 import type { Limits } from './limits.ts';
 import { viewerKey } from './streams.ts';
@@ -49,7 +49,9 @@ export function createAdmission({ maxCost, pointsPerMinute }: Limits): Admission
     windowSeconds: WINDOW_SECONDS,
   });
   const spend = ({ viewer, address }: Payer, points: number): Promise<RateLimitState> =>
-    viewer === null ? ofAddresses.spend(address, points) : ofViewers.spend(viewerKey(viewer), points);
+    viewer === null
+      ? ofAddresses.spend(networkOf(address), points)
+      : ofViewers.spend(viewerKey(viewer), points);
   return {
     admit: async (operation, payer) => {
       const cost = estimate(operation);

@@ -10,6 +10,8 @@ export const LIST_SIZES: Readonly<Record<string, number>> = {
   'Query.eventTypes': 8,
   'Query.scopes': 17,
   'ValidationError.faults': 10,
+  'Viewer.memberships': 20,
+  'Viewer.sessions': 50,
   'WebhookSubscription.customHeaders': 20,
   'WebhookSubscription.secrets': 2,
 };
