@@ -25,9 +25,10 @@ const ALLOWED_HEADERS = ['content-type', 'authorization', 'accept', 'last-event-
 const EXPOSED_HEADERS = ['retry-after', 'www-authenticate', 'ratelimit', 'ratelimit-policy'];
 const JSON_BODY = /^application\/(graphql\+)?json\s*(;|$)/i;
 
-/** A guard that lets the origins of these URLs in. */
-export function createBrowserGuard(urls: readonly string[]): BrowserGuard {
-  const origins = new Set(urls.map((url) => new URL(url).origin));
+/** A guard that lets pages of this server, and of the listed origins, in. */
+export function createBrowserGuard(publicUrl: string, listed: readonly string[] = []): BrowserGuard {
+  const ownOrigin = new URL(publicUrl).origin;
+  const origins = new Set([ownOrigin, ...listed.map((url) => new URL(url).origin)]);
   const isAllowedOrigin = (origin: string): boolean => origins.has(origin);
   const headersFor: BrowserGuard['headersFor'] = (origin) => [
     ['Vary', 'Origin'],
@@ -44,7 +45,7 @@ export function createBrowserGuard(urls: readonly string[]): BrowserGuard {
     headersFor,
     intercept: (request) => {
       if (request.method === 'OPTIONS') return preflight(request, isAllowedOrigin);
-      return refuseForgeable(request) ?? refuseForgedSession(request.headers, isAllowedOrigin);
+      return refuseForgeable(request) ?? refuseForgedSession(request.headers, { ownOrigin, isAllowedOrigin });
     },
   };
 }
@@ -89,10 +90,11 @@ function isUnforgeable(headers: Headers): boolean {
  */
 function refuseForgedSession(
   headers: Headers,
-  isAllowedOrigin: (origin: string) => boolean,
+  { ownOrigin, isAllowedOrigin }: { readonly ownOrigin: string } & Pick<BrowserGuard, 'isAllowedOrigin'>,
 ): Response | undefined {
   if (!headers.has('cookie') || headers.has('authorization') || isFromOurPage(headers)) return undefined;
   const origin = headers.get('origin');
+  if (origin === ownOrigin) return undefined;
   if (origin !== null && !isAllowedOrigin(origin)) {
     return refuse(403, 'CSRF_PREVENTED', 'Pages of another origin cannot use a session.');
   }

@@ -64,7 +64,7 @@ const MAX_BODY_BYTES = 1024 * 1024;
 /** Opens the door. */
 export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const guard = createBrowserGuard([options.publicUrl, ...options.corsOrigins]);
+  const guard = createBrowserGuard(options.publicUrl, options.corsOrigins);
   const admission = createAdmission(limits);
   // Beside the request, since Yoga copies a context that it is given, which costs more than all else of ours.
   const factsOf = new WeakMap<Request, RequestFacts>();

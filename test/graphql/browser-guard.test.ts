@@ -102,6 +102,7 @@ describe('A session by cookie (convention 8)', () => {
   const ANSWER = { status: 200, data: { viewer: { role: 'ADMIN' } } };
 
   test('serves our own pages, as the browser says that they are', async () => {
+    expect(await ask({ origin: 'https://optio.example' })).toEqual(ANSWER);
     expect(await ask({ 'sec-fetch-site': 'same-origin' })).toEqual(ANSWER);
     // Whatever address the server is reached by: here it is another one than it calls itself.
     expect(await ask({ 'sec-fetch-site': 'same-origin', origin: server.url.slice(0, -8) })).toEqual(ANSWER);
