@@ -1,12 +1,12 @@
 /** What the audit log is told of webhooks: each act with its own transaction, and no secret ever. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cancelDelivery, retryDelivery } from '../../src/webhooks/delivery.ts';
+import { rotateSecret } from '../../src/webhooks/secret-rotation.ts';
 import {
   createSubscription,
   deleteSubscription,
   updateSubscription,
 } from '../../src/webhooks/subscription.ts';
-import { rotateSecret } from '../../src/webhooks/secret-rotation.ts';
 import { sendTestEvent } from '../../src/webhooks/test-event.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { openWorld, type World } from '../support/world.ts';

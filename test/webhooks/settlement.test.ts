@@ -5,11 +5,7 @@ import { moveMisplaced } from '../../src/webhooks/mover.ts';
 import type { Outcome } from '../../src/webhooks/outcome.ts';
 import { rotateSecret } from '../../src/webhooks/secret-rotation.ts';
 import { settleBatch } from '../../src/webhooks/settlement-sql.ts';
-import {
-  deleteSubscription,
-  getSubscription,
-  updateSubscription,
-} from '../../src/webhooks/subscription.ts';
+import { deleteSubscription, getSubscription, updateSubscription } from '../../src/webhooks/subscription.ts';
 import { FAILED, openStillLane, retryAt, type StillLane, SUCCEEDED } from '../support/made-up-attempts.ts';
 import { openWorld, type World } from '../support/world.ts';
 
