@@ -3,9 +3,11 @@ import type { Server } from 'node:http';
 import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/accounts.ts';
 import { createActRecord } from './accounts/act-record.ts';
+import { startPeople } from './accounts/people.ts';
 import { startRefusals } from './audit/refusals.ts';
 import type { Config } from './config.ts';
 import { forgetExpiredKeys } from './events/idempotency-keys.ts';
+import { emitRegistered } from './events/registered.ts';
 import { createGraphQLServer } from './graphql/server.ts';
 import type { Clock } from './lib/clock.ts';
 import { repeat } from './lib/repeat.ts';
@@ -17,6 +19,7 @@ import { createTenancy } from './platform/database/tenancy.ts';
 import { openDoorbell } from './platform/doorbell.ts';
 import { startLaneJobs } from './platform/jobs.ts';
 import type { Log } from './platform/log.ts';
+import { createMailTransport } from './platform/mail/transport.ts';
 import { createMetrics } from './platform/metrics/metrics.ts';
 import type { Prepared } from './prepare.ts';
 import { createRoutes } from './routes.ts';
@@ -111,9 +114,26 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     },
     onError: report('the live stream could not be read'),
   });
+  const people = startPeople({
+    pool: authPool,
+    clock,
+    publicUrl,
+    transport: createMailTransport(config),
+    sends: config.role !== 'api',
+    onMemberJoined: async (tx, member) => (await emitRegistered(tx, member, webhooks)).wake,
+    onPasswordReset: async () => undefined,
+    warn: (fields, message) => log.warn(fields, message),
+  });
+  if (!people.mail.canSend) {
+    log.warn(
+      {},
+      'no mail is sent: SMTP_URL and MAIL_FROM are not set, so nobody can be invited or get a new password',
+    );
+  }
   const graphql = createGraphQLServer({
     tenancy,
     webhooks,
+    people: { clock, mail: people.mail },
     subscribeToUpdates: updates.subscribe,
     ownSessions: accounts.ownSessions,
     authenticate: async (headers) => {
@@ -192,6 +212,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       await forgetExpiredKeys(workerPool, clock.now());
       await oauth.cleanUp();
       await accounts.cleanUp();
+      await people.cleanUp();
     },
     { intervalMs: MAINTENANCE_MS, onError: report('maintenance failed; it is tried again in an hour') },
   );
@@ -206,7 +227,13 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       stopping = true;
       await updates.close();
       await Promise.all(sockets.map((socket) => socket.close()));
-      await Promise.all([maintenance.stop(), deliveries?.stop(), lanes.flush(), refusals.stop()]);
+      await Promise.all([
+        maintenance.stop(),
+        people.stop(),
+        deliveries?.stop(),
+        lanes.flush(),
+        refusals.stop(),
+      ]);
       await jobs.stop();
       await doorbell.close();
       await Promise.all([tenancy.close(), workerPool.end(), authPool.end()]);

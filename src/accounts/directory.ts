@@ -1,6 +1,6 @@
 /** What a viewer may see of its organization: the organization itself, its members, and who they are. */
-import type { Membership, Organization, User } from '../generated/prisma/client.ts';
-import { AppError } from '../lib/errors.ts';
+import type { Membership, Organization, Prisma, User } from '../generated/prisma/client.ts';
+import { AppError, validationError } from '../lib/errors.ts';
 import { isUuid } from '../lib/ids.ts';
 import {
   type Count,
@@ -11,6 +11,7 @@ import {
   toCount,
   toPage,
 } from '../lib/page.ts';
+import type { MemberRole } from './statements.ts';
 import { authorize, type RequestContext } from './viewer.ts';
 
 /** To see who the members of the organization are. */
@@ -26,21 +27,31 @@ export async function getOrganization(context: RequestContext): Promise<Organiza
   return organization;
 }
 
+export type MemberFilter = {
+  readonly roles?: readonly MemberRole[] | undefined;
+  /** Somewhere in the name or the address, whatever the case. */
+  readonly search?: string | undefined;
+};
+
 /** The members of the viewer's organization, newest user first. */
-export async function listMembers(context: RequestContext, page: PageRequest): Promise<Page<Membership>> {
+export async function listMembers(
+  context: RequestContext,
+  filter: MemberFilter,
+  page: PageRequest,
+): Promise<Page<Membership>> {
   authorize(context.viewer, MAY_SEE_MEMBERS);
   const { id, take, order } = pageQuery(page);
-  const where = { organizationId: context.viewer.organizationId, userId: id };
+  const where = { AND: [{ userId: id }, conditions(context, filter)] };
   const rows = await context.read((tx) =>
     tx.membership.findMany({ where, orderBy: { userId: order }, take }),
   );
   return toPage(rows, page);
 }
 
-/** How many members the viewer's organization has. */
-export async function countMembers(context: RequestContext): Promise<Count> {
+/** How many `listMembers` would list. */
+export async function countMembers(context: RequestContext, filter: MemberFilter): Promise<Count> {
   authorize(context.viewer, MAY_SEE_MEMBERS);
-  const where = { organizationId: context.viewer.organizationId };
+  const where = conditions(context, filter);
   return toCount(await context.read((tx) => tx.membership.count({ where, take: MAX_COUNT + 1 })));
 }
 
@@ -58,6 +69,26 @@ export async function findUser(context: RequestContext, id: string): Promise<Use
   if (!isUuid(id)) return null;
   const memberships = { some: { organizationId: context.viewer.organizationId } };
   return context.read((tx) => tx.user.findFirst({ where: { id, memberships } }));
+}
+
+const MAX_SEARCH_CHARACTERS = 100;
+
+function conditions(
+  { viewer }: RequestContext,
+  { roles, search }: MemberFilter,
+): Prisma.MembershipWhereInput {
+  const text = search?.trim() ?? '';
+  if (text.length > MAX_SEARCH_CHARACTERS) {
+    const message = `Expected at most ${MAX_SEARCH_CHARACTERS} characters.`;
+    throw validationError([{ path: ['filter', 'search'], message }]);
+  }
+  // % and _ stand for themselves.
+  const contains = { contains: text.replaceAll(/[\\%_]/g, '\\$&'), mode: 'insensitive' } as const;
+  return {
+    organizationId: viewer.organizationId,
+    ...(roles === undefined ? {} : { role: { in: [...roles] } }),
+    ...(text === '' ? {} : { user: { OR: [{ name: contains }, { email: contains }] } }),
+  };
 }
 
 function maySee({ viewer }: RequestContext, userId: string) {

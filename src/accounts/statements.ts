@@ -42,6 +42,10 @@ export function selectUserByEmail(email: string): QueryConfig {
   return { text: `SELECT ${USER_COLUMNS} FROM users WHERE email = $1`, values: [email] };
 }
 
+export function selectUser(id: string): QueryConfig {
+  return { text: `SELECT ${USER_COLUMNS} FROM users WHERE id = $1`, values: [id] };
+}
+
 export function selectFirstPlatformAdmin(): QueryConfig {
   return {
     text: `SELECT ${USER_COLUMNS} FROM users WHERE is_platform_admin AND deactivated_at IS NULL ORDER BY id LIMIT 1`,

@@ -2,7 +2,7 @@
  * Emit: events and their deliveries, stored in one transaction and one statement (optio.emit_events).
  * The deliveries are the queue, so nothing is lost between a commit and the sending.
  */
-
+import { DatabaseError } from 'pg';
 import { keyFaults } from '../accounts/idempotency.ts';
 import { authorize, type RequestContext, requireOwnOrganization } from '../accounts/viewer.ts';
 import { Prisma } from '../generated/prisma/client.ts';
@@ -11,6 +11,7 @@ import type { Clock } from '../lib/clock.ts';
 import { sha256 } from '../lib/crypto.ts';
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
+import type { Queryable } from '../platform/database/pool.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
 import { type Trace, traced } from '../platform/tracing/trace.ts';
 import { envelope } from './envelope.ts';
@@ -67,14 +68,46 @@ export async function emitInTransaction(
   unit: Unit,
   organizationId: string,
   inputs: readonly EventInput[],
-  { clock, wakeLanes, trace }: EmitDependencies,
+  dependencies: EmitDependencies,
 ): Promise<readonly EmittedEvent[]> {
-  const events = prepare(organizationId, inputs, clock.now());
-  const rows = await traced(trace, emitSpan(organizationId, events), () =>
-    store(unit, organizationId, events, clock.now()),
+  const { events, wake } = await emit(storeIn(unit), organizationId, inputs, dependencies);
+  unit.afterCommit(wake);
+  return events;
+}
+
+/**
+ * The same within a transaction of a role that may emit beside the tenant (worker, authorization server). The caller
+ * calls `wake` after the commit; if it cannot, the deliveries go out up to a second later.
+ */
+export function emitOnConnection(
+  db: Queryable,
+  organizationId: string,
+  inputs: readonly EventInput[],
+  dependencies: EmitDependencies,
+): Promise<{ readonly events: readonly EmittedEvent[]; readonly wake: () => void }> {
+  return emit(storeOn(db), organizationId, inputs, dependencies);
+}
+
+async function emit(
+  store: Store,
+  organizationId: string,
+  inputs: readonly EventInput[],
+  { clock, wakeLanes, trace }: EmitDependencies,
+): Promise<{ readonly events: readonly EmittedEvent[]; readonly wake: () => void }> {
+  const prepared = prepare(organizationId, inputs, clock.now());
+  const rows = await traced(trace, emitSpan(organizationId, prepared), () =>
+    store(organizationId, prepared, clock.now()),
   );
   const lanes = rows[0]?.lanes ?? [];
-  if (lanes.length > 0) unit.afterCommit(() => wakeLanes(organizationId, lanes));
+  return {
+    events: toEmitted(prepared, rows),
+    wake: () => {
+      if (lanes.length > 0) wakeLanes(organizationId, lanes);
+    },
+  };
+}
+
+function toEmitted(events: readonly PreparedEvent[], rows: readonly EmittedRow[]): readonly EmittedEvent[] {
   // A key that stands twice in this batch: the statement does not see the deliveries that it makes itself.
   const made = new Map(rows.flatMap((row) => (row.deduplicated ? [] : [[row.event_id, row.delivery_count]])));
   return rows.map((row) => ({
@@ -164,34 +197,61 @@ type EmittedRow = {
   readonly lanes: string[] | null;
 };
 
-async function store(
-  unit: Unit,
+/** Runs optio.emit_events. */
+type Store = (
   organizationId: string,
   events: readonly PreparedEvent[],
   now: Date,
-): Promise<EmittedRow[]> {
-  const column = <K extends keyof PreparedEvent>(key: K): PreparedEvent[K][] =>
-    events.map((event) => event[key]);
-  try {
-    return await unit.tx.$queryRaw<EmittedRow[]>`
-      SELECT * FROM optio.emit_events(
-        ${organizationId}::uuid, ${column('id')}::uuid[], ${column('type')}::text[],
-        ${column('occurredAt')}::timestamptz[], ${column('body')}::text[],
-        ${column('key')}::text[], ${column('hash')}::bytea[], ${now}::timestamptz)`;
-  } catch (error) {
-    throw isKeyConflict(error)
-      ? new AppError(
-          'CONFLICT',
-          'The idempotency key was used with another event within the last 24 hours.',
-          { cause: error },
-        )
-      : error;
-  }
+) => Promise<readonly EmittedRow[]>;
+
+function columnOf(events: readonly PreparedEvent[]) {
+  return <K extends keyof PreparedEvent>(key: K): PreparedEvent[K][] => events.map((event) => event[key]);
+}
+
+function storeIn({ tx }: Unit): Store {
+  return async (organizationId, events, now) => {
+    const column = columnOf(events);
+    try {
+      return await tx.$queryRaw<EmittedRow[]>`
+        SELECT * FROM optio.emit_events(
+          ${organizationId}::uuid, ${column('id')}::uuid[], ${column('type')}::text[],
+          ${column('occurredAt')}::timestamptz[], ${column('body')}::text[],
+          ${column('key')}::text[], ${column('hash')}::bytea[], ${now}::timestamptz)`;
+    } catch (error) {
+      throw translateKeyConflict(error);
+    }
+  };
+}
+
+function storeOn(db: Queryable): Store {
+  return async (organizationId, events, now) => {
+    const column = columnOf(events);
+    const columns = [column('id'), column('type'), column('occurredAt'), column('body')];
+    try {
+      const { rows } = await db.query<EmittedRow>(
+        `SELECT * FROM optio.emit_events($1::uuid, $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+           $7::bytea[], $8::timestamptz)`,
+        [organizationId, ...columns, column('key'), column('hash'), now],
+      );
+      return rows;
+    } catch (error) {
+      throw translateKeyConflict(error);
+    }
+  };
+}
+
+function translateKeyConflict(error: unknown): unknown {
+  if (!isKeyConflict(error)) return error;
+  return new AppError(
+    'CONFLICT',
+    'The idempotency key was used with another event within the last 24 hours.',
+    { cause: error },
+  );
 }
 
 function isKeyConflict(error: unknown): boolean {
-  return (
-    error instanceof Prisma.PrismaClientKnownRequestError &&
-    JSON.stringify(error.meta ?? {}).includes('OC409')
-  );
+  if (error instanceof Prisma.PrismaClientKnownRequestError) {
+    return JSON.stringify(error.meta ?? {}).includes('OC409');
+  }
+  return error instanceof DatabaseError && error.code === 'OC409';
 }

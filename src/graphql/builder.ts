@@ -16,6 +16,7 @@ import { getDatamodel } from '../generated/pothos-types.ts';
 import type {
   AuditEntry,
   Delivery,
+  Invitation,
   Membership,
   Organization,
   User,
@@ -43,6 +44,8 @@ type Objects = {
   Event: EventRecord;
   EventConnection: Connection<EventRecord>;
   EventType: EventType;
+  Invitation: Invitation;
+  InvitationConnection: Connection<Invitation>;
   Header: readonly [name: string, value: string];
   Membership: Membership;
   MembershipConnection: Connection<Membership>;

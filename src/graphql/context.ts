@@ -1,4 +1,5 @@
 /** What every resolver is given: the viewer, and the way to the features on its behalf. */
+import type { PeopleContext, PeopleDependencies } from '../accounts/invitation.ts';
 import type { OwnSessions } from '../accounts/own-session.ts';
 import { type RequestContext, requestContext, type Viewer } from '../accounts/viewer.ts';
 import { type RequestOrigin, sourceOf } from '../audit/entry.ts';
@@ -14,7 +15,7 @@ import { shareRead } from './shared-read.ts';
 
 /** The features as one operation of one viewer sees them. */
 export type Features = {
-  readonly context: WebhookContext;
+  readonly context: WebhookContext & PeopleContext;
   /** What belongs to no organization, for an admin of the platform. Throws `FORBIDDEN`. */
   readonly platform: () => RequestContext;
   readonly ownSessions: OwnSessions;
@@ -51,6 +52,7 @@ export type GraphQLContext = Pick<RequestFacts, 'address'> & {
 export type ContextDependencies = {
   readonly tenancy: Tenancy;
   readonly webhooks: WebhookDependencies;
+  readonly people: PeopleDependencies;
   readonly subscribeToUpdates: SubscribeToUpdates;
   readonly ownSessions: OwnSessions;
 };
@@ -89,13 +91,14 @@ export function requireViewer(viewer: Viewer | null): Viewer {
 }
 
 function openFeatures(
-  { tenancy, webhooks, ownSessions }: ContextDependencies,
+  { tenancy, webhooks, people, ownSessions }: ContextDependencies,
   viewer: Viewer,
   origin: RequestOrigin,
 ) {
   const shared = shareRead((work) => tenancy.read(viewer, work));
-  const context: WebhookContext = {
+  const context: Features['context'] = {
     ...webhooks,
+    ...people,
     viewer,
     source: sourceOf(viewer, origin),
     read: shared.read,

@@ -5,6 +5,7 @@ export const NODE_TYPES = [
   'Delivery',
   'DeliveryAttempt',
   'Event',
+  'Invitation',
   'Membership',
   'Organization',
   'Session',

@@ -15,6 +15,7 @@ import {
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { isScope } from '../../src/accounts/scope.ts';
+import type { Requirement, SessionRequirement } from '../../src/accounts/viewer.ts';
 import { NODE_TYPES } from '../../src/graphql/global-id.ts';
 import { printSortedSchema } from '../../src/graphql/print.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
@@ -47,7 +48,7 @@ describe('Who may', () => {
     expect(isAccess(field.extensions['access'])).toBe(true);
   });
 
-  test('changes nothing without a scope, but for the own sessions, which no token may', () => {
+  test('changes nothing without a scope; what no token may is an admin’s, or about the own sessions', () => {
     const all = rootFields.filter(([name]) => name.startsWith('Mutation.'));
     const own = all.filter(([, field]) => field.extensions['access'] === 'session');
     expect(own.map(([name]) => name).toSorted()).toEqual([
@@ -57,11 +58,24 @@ describe('Who may', () => {
     const mutations = all.filter((mutation) => !own.includes(mutation));
     expect(mutations.length).toBeGreaterThan(8);
     for (const [, field] of mutations) {
-      expect(field.extensions['access']).toMatchObject({
-        scope: expect.stringMatching(/^write:/),
-        roles: ['ADMIN'],
-      });
+      const { scope, roles } = field.extensions['access'] as SessionRequirement | Requirement; // As the test above says.
+      expect(scope ?? 'write:by session').toMatch(/^write:/);
+      expect(roles).toContain('ADMIN');
+      expect(roles).not.toContain('STUDENT');
+      expect(scope === null && roles.length > 1).toBe(false);
     }
+  });
+
+  test('is more than the admins for invitations alone', () => {
+    const open = rootFields.filter(([name, { extensions }]) => {
+      const { roles } = extensions['access'] as { roles?: readonly string[] }; // As the test above says.
+      return name.startsWith('Mutation.') && roles !== undefined && roles.length > 1;
+    });
+    expect(open.map(([name]) => name).toSorted()).toEqual([
+      'Mutation.inviteMember',
+      'Mutation.resendInvitation',
+      'Mutation.revokeInvitation',
+    ]);
   });
 
   test('is anyone for the viewer and the scopes only', () => {
@@ -96,7 +110,8 @@ test('knows every node by its global id', () => {
 function isAccess(access: unknown): boolean {
   if (access === 'anyone' || access === 'signed in' || access === 'session') return true;
   const { scope, roles } = (access ?? {}) as { scope?: unknown; roles?: unknown }; // Whatever was declared.
-  return typeof scope === 'string' && isScope(scope) && Array.isArray(roles) && roles.length > 0;
+  const isKnown = scope === null || (typeof scope === 'string' && isScope(scope));
+  return isKnown && Array.isArray(roles) && roles.length > 0;
 }
 
 function withoutDescription(type: GraphQLNamedType): string[] {

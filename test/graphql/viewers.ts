@@ -19,6 +19,8 @@ export const VIEWERS: Readonly<Record<string, Viewer>> = {
   'north-emitter': client(NORTH, ['write:events']),
   'north-nothing': client(NORTH, []),
   'north-admin': person('ADMIN', null),
+  'north-inviter': client(NORTH, ['write:users']),
+  'north-admin-token': person('ADMIN', ALL_SCOPES),
   'north-student': person('STUDENT', null),
   'north-student-token': person('STUDENT', ALL_SCOPES),
 };

@@ -21,6 +21,7 @@ export function addMembership(builder: Builder): void {
       id: t.id({ description: 'Its global id.', resolve: ({ userId }) => globalId('Membership', userId) }),
       user: t.relation('user', { description: 'The user.' }),
       role: t.expose('role', { type: Role, description: 'What the user is in the organization.' }),
+      version: t.exposeInt('version', { description: 'Counts the changes of the role, from 1.' }),
       createdAt: t.expose('createdAt', { type: 'DateTime', description: 'Since when.' }),
     }),
   });

@@ -2,6 +2,7 @@
 import { brandWithType } from '@pothos/core';
 import { z } from 'zod';
 import { findMembership, findUser, getOrganization } from '../../accounts/directory.ts';
+import { findInvitation } from '../../accounts/invitation-list.ts';
 import { findEntry } from '../../audit/list.ts';
 import { access } from '../access.ts';
 import type { Builder, Types } from '../builder.ts';
@@ -48,6 +49,7 @@ const LOAD: Readonly<Record<NodeType, Load>> = {
   Delivery: ({ loaders }, id) => loaders.delivery(id),
   DeliveryAttempt: ({ loaders }, id) => loaders.attempt(id),
   Event: ({ loaders }, id) => loaders.event(id),
+  Invitation: ({ context }, id) => findInvitation(context, id),
   Membership: ({ context }, id) => findMembership(context, id),
   Organization: async ({ context }, id) => {
     const organization = await getOrganization(context);

@@ -1,6 +1,7 @@
 /** The organization, from which everything else of it is reached. */
 import { countMembers, getOrganization, listMembers } from '../../accounts/directory.ts';
 import { countEvents, type EventFilter, listEvents } from '../../events/event.ts';
+import { Role } from '../../generated/prisma/client.ts';
 import { listDeliveries } from '../../webhooks/delivery.ts';
 import { countDeliveries } from '../../webhooks/delivery-batch.ts';
 import { countSubscriptions, listSubscriptions } from '../../webhooks/subscription.ts';
@@ -52,20 +53,31 @@ function addOrganizationQuery(builder: Builder): void {
 }
 
 function addMembers(builder: Builder): void {
+  const filter = builder.inputType('MemberFilter', {
+    description: 'Which members. All conditions have to hold.',
+    fields: (t) => ({
+      roles: t.field({ type: [Role], description: 'Those with one of these roles.' }),
+      search: t.string({
+        description:
+          'Those with this text in their name or email address, whatever the case: 100 characters at most.',
+      }),
+    }),
+  });
   builder.prismaObjectFields('Organization', (t) => ({
     members: t.field({
       description: 'Its members, newest user first.',
       type: 'MembershipConnection',
-      args: pageArguments(t.arg),
+      args: { filter: t.arg({ type: filter, description: 'Which ones.' }), ...pageArguments(t.arg) },
       resolve: async (_organization, args, { features }) => {
         const { context } = features();
         const page = parsePage(args);
-        const members = await listMembers(context, page);
+        const wanted = { roles: given(args.filter?.roles), search: given(args.filter?.search) };
+        const members = await listMembers(context, wanted, page);
         return toConnection(
           members,
           page,
           ({ userId }) => userId,
-          () => countMembers(context),
+          () => countMembers(context, wanted),
         );
       },
     }),

@@ -1,0 +1,17 @@
+/** The way out that the settings ask for. */
+import type { MailTransport } from './mail.ts';
+import type { SmtpSettings } from './smtp-settings.ts';
+import { createSmtpTransport } from './smtp-transport.ts';
+import { createTerminalTransport } from './terminal-transport.ts';
+
+export type MailSettings = {
+  /** Undefined: no mail server is configured. */
+  readonly smtp: SmtpSettings | undefined;
+  readonly production: boolean;
+};
+
+/** To the mail server; where there is none, on the terminal in development, and nowhere in production. */
+export function createMailTransport({ smtp, production }: MailSettings): MailTransport | undefined {
+  if (smtp !== undefined) return createSmtpTransport(smtp);
+  return production ? undefined : createTerminalTransport((text) => void process.stdout.write(text));
+}
