@@ -121,7 +121,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     transport: createMailTransport(config),
     sends: config.role !== 'api',
     onMemberJoined: async (tx, member) => (await emitRegistered(tx, member, webhooks)).wake,
-    onPasswordReset: async () => undefined,
+    endTokens: (tx, userId) => oauth.revokeGrantsOfUser(userId, tx),
     warn: (fields, message) => log.warn(fields, message),
   });
   if (!people.mail.canSend) {

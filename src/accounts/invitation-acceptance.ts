@@ -4,6 +4,9 @@
  * It runs as the authorization server: no request of an organization can take in a person.
  */
 import type { Pool, PoolClient, QueryConfig } from 'pg';
+import { beginning } from '../audit/difference.ts';
+import type { RequestOrigin } from '../audit/entry.ts';
+import { recordOn } from '../audit/record.ts';
 import type { Clock } from '../lib/clock.ts';
 import { hashPassword } from '../lib/crypto.ts';
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
@@ -72,6 +75,7 @@ export type Acceptance = {
   readonly name?: string | undefined;
   /** Of a person who has none; must be left out otherwise. */
   readonly password?: string | undefined;
+  readonly origin: RequestOrigin;
 };
 
 /**
@@ -93,10 +97,23 @@ export async function acceptInvitation(deps: InvitationDeps, acceptance: Accepta
     const { organizationId, role } = invitation;
     const joined: NewMember = { organizationId, userId, role, at: now };
     const { rowCount } = await tx.query(insertMembership(organizationId, userId, role, now));
-    return [joined, rowCount === 1 ? await deps.onMemberJoined(tx, joined) : () => undefined] as const;
+    if (rowCount === 0) return [joined, () => undefined] as const;
+    await recordJoining(tx, joined, { email: invitation.email, origin: acceptance.origin });
+    return [joined, await deps.onMemberJoined(tx, joined)] as const;
   });
   afterCommit();
   return member;
+}
+
+async function recordJoining(
+  tx: PoolClient,
+  { organizationId, userId, role, at }: NewMember,
+  { email, origin }: { readonly email: string; readonly origin: RequestOrigin },
+): Promise<void> {
+  const source = { ...origin, actor: { kind: 'USER', id: userId, clientId: null } } as const;
+  const target = { type: 'User', id: userId, label: email } as const;
+  const act = { action: 'member.joined', target, changes: beginning({ role }) } as const;
+  await recordOn(tx, { place: { organizationId }, source, now: at }, act);
 }
 
 function requireGoodInput(view: InvitationView, { name, password }: Acceptance): string {

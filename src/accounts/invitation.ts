@@ -2,7 +2,10 @@
  * Invitations, from the side of the organization: invite, send again, revoke. Nothing here looks beyond the
  * organization's own rows, so that nothing tells whether an address has an account elsewhere.
  */
-import type { Invitation } from '../generated/prisma/client.ts';
+import { beginning } from '../audit/difference.ts';
+import type { AuditTarget } from '../audit/entry.ts';
+import { record } from '../audit/record.ts';
+import type { Invitation, Prisma } from '../generated/prisma/client.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { isUuid, newId } from '../lib/ids.ts';
@@ -36,6 +39,8 @@ export async function inviteMember(context: PeopleContext, input: InvitationInpu
     await revokeExpired(unit, context, person.email, now);
     const invitation = await createInvitation(unit, context, person, now);
     await queueInvitation(unit, context, invitation, now);
+    const changes = beginning({ email: person.email, role: person.role });
+    await record(unit.tx, context, now, { action: 'member.invited', target: targetOf(invitation), changes });
     return invitation;
   });
 }
@@ -68,6 +73,10 @@ export async function resendInvitation(context: PeopleContext, id: string): Prom
       throw new AppError('CONFLICT', 'It was sent within the last five minutes; wait a little.');
     }
     await queueInvitation(unit, context, invitation, now);
+    await record(unit.tx, context, now, {
+      action: 'member.invitation_resent',
+      target: targetOf(invitation),
+    });
     return requireInvitation(unit, context, id);
   });
 }
@@ -75,19 +84,35 @@ export async function resendInvitation(context: PeopleContext, id: string): Prom
 /** Revokes an open invitation: its link is good for nothing. Errors: `FORBIDDEN`, `NOT_FOUND`, `CONFLICT`. */
 export async function revokeInvitation(context: PeopleContext, id: string): Promise<Invitation> {
   authorize(context.viewer, MAY_INVITE);
-  const now = context.clock.now();
   return context.write(async (unit) => {
     const invitation = await requireOpen(unit, context, id);
-    await unit.tx.invitation.updateMany({
-      where: { ...keyOf(invitation), ...OPEN },
-      data: { revokedAt: now },
-    });
-    return requireOutcome(await requireInvitation(unit, context, id));
+    const [revoked] = await revokeOpen(unit, context, keyOf(invitation));
+    if (revoked === undefined) throw accepted();
+    return revoked;
   });
+}
+
+/** Revokes those of the organization's open invitations that `which` says, and records it. */
+export async function revokeOpen(
+  { tx }: Unit,
+  context: PeopleContext,
+  which: Prisma.InvitationWhereInput,
+): Promise<readonly Invitation[]> {
+  const now = context.clock.now();
+  const where = { ...which, organizationId: context.viewer.organizationId, ...OPEN };
+  const revoked = await tx.invitation.updateManyAndReturn({ where, data: { revokedAt: now } });
+  for (const invitation of revoked) {
+    await record(tx, context, now, { action: 'member.invitation_withdrawn', target: targetOf(invitation) });
+  }
+  return revoked;
 }
 
 /** Neither accepted nor revoked; it may have expired. */
 export const OPEN = { acceptedAt: null, revokedAt: null } as const;
+
+function targetOf({ id, email }: Pick<Invitation, 'id' | 'email'>): AuditTarget {
+  return { type: 'Invitation', id, label: email };
+}
 
 function keyOf({ organizationId, id }: Pick<Invitation, 'organizationId' | 'id'>) {
   return { organizationId, id };
@@ -159,12 +184,6 @@ async function requireOpen(unit: Unit, context: PeopleContext, id: string): Prom
   const invitation = await requireInvitation(unit, context, id);
   if (invitation.acceptedAt !== null) throw accepted();
   if (invitation.revokedAt !== null) throw new AppError('CONFLICT', 'The invitation was revoked already.');
-  return invitation;
-}
-
-/** Who accepts while it is being revoked may be the first. */
-function requireOutcome(invitation: Invitation): Invitation {
-  if (invitation.acceptedAt !== null) throw accepted();
   return invitation;
 }
 

@@ -2,11 +2,13 @@
  * Members: their roles, and who is one no longer. What a member may do is read anew on every request, so that a change
  * takes effect at once, in sessions that are open, too.
  */
+import { difference } from '../audit/difference.ts';
+import { record } from '../audit/record.ts';
 import type { Membership } from '../generated/prisma/client.ts';
 import { AppError } from '../lib/errors.ts';
 import { isUuid } from '../lib/ids.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
-import { OPEN, type PeopleContext } from './invitation.ts';
+import { type PeopleContext, revokeOpen } from './invitation.ts';
 import type { MemberRole } from './statements.ts';
 import { authorize, type RequestContext } from './viewer.ts';
 
@@ -34,6 +36,7 @@ export async function changeMemberRole(context: PeopleContext, change: RoleChang
     if (membership.role === role) return membership;
     if (role !== 'ADMIN') refuseLastAdmin(admins, membership);
     if (membership.role === 'ADMIN') await revokeInvitationsBy(unit, context, membership);
+    await recordChange(unit, context, membership, role);
     return unit.tx.membership.update({
       where: keyOf(membership),
       data: { role, version: { increment: 1 } },
@@ -52,6 +55,7 @@ export async function removeMember(context: PeopleContext, userId: string): Prom
     const membership = await requireMembership(unit, context, userId);
     refuseLastAdmin(admins, membership);
     await revokeInvitationsBy(unit, context, membership);
+    await recordChange(unit, context, membership, null);
     return unit.tx.membership.delete({ where: keyOf(membership) });
   });
 }
@@ -91,12 +95,25 @@ async function requireMembership(
 
 /** What was offered in the name of somebody who may offer it no longer is taken back. */
 async function revokeInvitationsBy(
-  { tx }: Unit,
-  { clock }: PeopleContext,
-  { organizationId, userId }: Membership,
+  unit: Unit,
+  context: PeopleContext,
+  { userId }: Membership,
 ): Promise<void> {
-  const where = { organizationId, invitedById: userId, ...OPEN };
-  await tx.invitation.updateMany({ where, data: { revokedAt: clock.now() } });
+  await revokeOpen(unit, context, { invitedById: userId });
+}
+
+/** Before the change, while the person can be seen. `next`: null for nobody any more. */
+async function recordChange(
+  { tx }: Unit,
+  context: PeopleContext,
+  { userId, role }: Membership,
+  next: MemberRole | null,
+): Promise<void> {
+  const user = await tx.user.findUnique({ where: { id: userId }, select: { email: true } });
+  const target = { type: 'User', id: userId, label: user?.email ?? null } as const;
+  const changes = difference({ role }, { role: next });
+  const action = next === null ? 'member.removed' : 'member.role_changed';
+  await record(tx, context, context.clock.now(), { action, target, changes });
 }
 
 function keyOf({ organizationId, userId }: Pick<Membership, 'organizationId' | 'userId'>) {

@@ -4,6 +4,8 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
+import type { RequestOrigin } from '../audit/entry.ts';
+import { recordOn } from '../audit/record.ts';
 import type { Clock } from '../lib/clock.ts';
 import { hashPassword } from '../lib/crypto.ts';
 import { AppError, validationError } from '../lib/errors.ts';
@@ -36,17 +38,20 @@ export type PasswordResetDeps = {
   readonly clock: Clock;
   readonly mail: MailAccess;
   readonly publicUrl: string;
-  /** In the transaction that changed the password and ended the sessions: ends tokens, keeps a record. */
-  readonly onPasswordReset: (tx: PoolClient, user: User, now: Date) => Promise<void>;
+  /** Ends the tokens of the user within the transaction that changes the password (OAuth, rule 47). */
+  readonly endTokens: (tx: PoolClient, userId: string) => Promise<unknown>;
 };
 
 /**
  * Asks for a mail with a link; what comes of it, if anything, is in the mailbox alone. The caller limits how often.
  * Errors: `VALIDATION` for what is no address, `CONFLICT` without a mail server, `UNAVAILABLE`.
  */
-export async function requestPasswordReset(deps: PasswordResetDeps, address: string): Promise<void> {
+export async function requestPasswordReset(
+  deps: PasswordResetDeps,
+  { email: typed, origin }: { readonly email: string; readonly origin: RequestOrigin },
+): Promise<void> {
   requireMail(deps.mail);
-  const email = address.trim().toLowerCase();
+  const email = typed.trim().toLowerCase();
   if (!isMailAddress(email)) {
     const message = 'An email address is expected, such as ada@school.example.';
     throw validationError([{ path: ['email'], message }]);
@@ -54,12 +59,16 @@ export async function requestPasswordReset(deps: PasswordResetDeps, address: str
   const now = deps.clock.now();
   const key = `${PASSWORD_RESET_TEMPLATE} ${email}`;
   const expiresAt = new Date(now.getTime() + HOUR_MS);
-  const mail = { id: newId(), key, template: PASSWORD_RESET_TEMPLATE, data: { email }, expiresAt };
+  const mail = { id: newId(), key, template: PASSWORD_RESET_TEMPLATE, data: { email, origin }, expiresAt };
   await inTransaction(deps.pool, (tx) => queueMail(tx, mail, now));
   deps.mail.hurry();
 }
 
-const DATA = z.object({ email: z.string() });
+const text = z.string().nullable();
+const DATA = z.object({
+  email: z.string(),
+  origin: z.object({ address: text, userAgent: text, requestId: text }),
+});
 
 /** Composes the mail for an address that has an active account; nothing for any other. */
 export function passwordResetTemplate({
@@ -69,19 +78,41 @@ export function passwordResetTemplate({
 }: Pick<PasswordResetDeps, 'pool' | 'clock' | 'publicUrl'>): MailTemplate {
   return {
     compose: async (data, attempt) => {
-      const user = await findUserByEmail(pool, DATA.parse(data).email);
-      if (user === null || user.deactivatedAt !== null) return null;
-      const now = clock.now();
-      const times = {
-        now,
-        expiresAt: new Date(now.getTime() + TOKEN_MS),
-        // A further attempt follows a link that did not get out.
-        ...(attempt === 1 ? { notSince: new Date(now.getTime() - PAUSE_MS) } : {}),
-      };
-      const token = await issueToken(pool, { purpose: 'PASSWORD_RESET', subjectId: user.id }, times);
-      return token === null ? null : compose(user.email, `${publicUrl}/reset?token=${token}`);
+      const { email, origin } = DATA.parse(data);
+      return inTransaction(pool, async (tx) => {
+        const user = await findUserByEmail(tx, email);
+        if (user === null || user.deactivatedAt !== null) return null;
+        const now = clock.now();
+        const token = await issueToken(
+          tx,
+          { purpose: 'PASSWORD_RESET', subjectId: user.id },
+          timesOf(attempt, now),
+        );
+        if (token === null) return null;
+        if (attempt === 1) await recordRequest(tx, user, origin, now);
+        return compose(user.email, `${publicUrl}/reset?token=${token}`);
+      });
     },
   };
+}
+
+/** A further attempt follows a link that did not get out, and need not wait. */
+function timesOf(attempt: number, now: Date) {
+  const expiresAt = new Date(now.getTime() + TOKEN_MS);
+  return attempt === 1
+    ? { now, expiresAt, notSince: new Date(now.getTime() - PAUSE_MS) }
+    : { now, expiresAt };
+}
+
+/** Once for each link that is made, however often it was asked for: nobody can fill the log. */
+async function recordRequest(tx: PoolClient, user: User, origin: RequestOrigin, now: Date): Promise<void> {
+  const source = { ...origin, actor: { kind: 'ANONYMOUS' } } as const;
+  const target = { type: 'User', id: user.id, label: user.email } as const;
+  await recordOn(
+    tx,
+    { place: { userId: user.id }, source, now },
+    { action: 'password.reset_requested', target },
+  );
 }
 
 function compose(to: string, url: string): Mail {
@@ -108,6 +139,12 @@ export async function findPasswordReset(
   });
 }
 
+export type NewPassword = {
+  readonly token: string;
+  readonly password: string;
+  readonly origin: RequestOrigin;
+};
+
 /**
  * Gives the user another password, uses the token up, and ends what the old password had opened, in one transaction.
  * A second factor stays. Errors: `NOT_FOUND` when the link is not good (any more); `VALIDATION` (path `password`), which
@@ -115,7 +152,7 @@ export async function findPasswordReset(
  */
 export async function resetPassword(
   deps: PasswordResetDeps,
-  { token, password }: { readonly token: string; readonly password: string },
+  { token, password, origin }: NewPassword,
 ): Promise<void> {
   // Before the password is hashed, so that only who holds a link makes the server do so.
   const found = await findPasswordReset(deps, token);
@@ -129,7 +166,11 @@ export async function resetPassword(
     if (user === null) throw badLink();
     await tx.query(upsertPassword(user.id, hash, now));
     await tx.query(endSessions(user.id, null, now));
-    await deps.onPasswordReset(tx, user, now);
+    await deps.endTokens(tx, user.id);
+    const actor = { kind: 'USER', id: user.id, clientId: null } as const;
+    const source = { ...origin, actor };
+    const target = { type: 'User', id: user.id, label: user.email } as const;
+    await recordOn(tx, { place: { userId: user.id }, source, now }, { action: 'password.reset', target });
   });
 }
 

@@ -1,5 +1,6 @@
 /** Everything about people that goes by mail, on one way out. */
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
+import type { RequestOrigin } from '../audit/entry.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { MailTransport } from '../platform/mail/mail.ts';
 import { type Mailer, startMailer } from '../platform/mail/mailer.ts';
@@ -12,6 +13,7 @@ import {
   type NewMember,
 } from './invitation-acceptance.ts';
 import { INVITATION_TEMPLATE, invitationTemplate } from './invitation-mail.ts';
+import type { NewPassword, PasswordResetDeps } from './password-reset.ts';
 import {
   findPasswordReset,
   PASSWORD_RESET_TEMPLATE,
@@ -23,24 +25,27 @@ import { cleanUpPeople } from './people-clean-up.ts';
 import type { MailAccess } from './people-mail.ts';
 import type { User } from './statements.ts';
 
-export type PeopleOptions = Pick<InvitationDeps, 'onMemberJoined'> & {
-  /** Logs in as a member of the role optio_auth. */
-  readonly pool: Pool;
-  readonly clock: Clock;
-  readonly publicUrl: string;
-  /** Undefined: mail is not configured, and features that need it say so. */
-  readonly transport: MailTransport | undefined;
-  /** Whether this process sends what waits; it is one of the processes that do. */
-  readonly sends: boolean;
-  readonly onPasswordReset: (tx: PoolClient, user: User, now: Date) => Promise<void>;
-  readonly warn: (fields: object, message: string) => void;
-};
+export type PeopleOptions = Pick<InvitationDeps, 'onMemberJoined'> &
+  Pick<PasswordResetDeps, 'endTokens'> & {
+    /** Logs in as a member of the role optio_auth. */
+    readonly pool: Pool;
+    readonly clock: Clock;
+    readonly publicUrl: string;
+    /** Undefined: mail is not configured, and features that need it say so. */
+    readonly transport: MailTransport | undefined;
+    /** Whether this process sends what waits; it is one of the processes that do. */
+    readonly sends: boolean;
+    readonly warn: (fields: object, message: string) => void;
+  };
 
 export type People = {
   readonly mail: MailAccess;
-  readonly requestPasswordReset: (address: string) => Promise<void>;
+  readonly requestPasswordReset: (request: {
+    readonly email: string;
+    readonly origin: RequestOrigin;
+  }) => Promise<void>;
   readonly findPasswordReset: (token: string) => Promise<Pick<User, 'email'> | null>;
-  readonly resetPassword: (reset: { readonly token: string; readonly password: string }) => Promise<void>;
+  readonly resetPassword: (reset: NewPassword) => Promise<void>;
   readonly findInvitation: (token: string) => Promise<InvitationView | null>;
   readonly acceptInvitation: (acceptance: Acceptance) => Promise<NewMember>;
   /** For a scheduled job. */
@@ -56,7 +61,7 @@ export function startPeople(options: PeopleOptions): People {
   const deps = { ...options, mail };
   return {
     mail,
-    requestPasswordReset: (address) => requestPasswordReset(deps, address),
+    requestPasswordReset: (request) => requestPasswordReset(deps, request),
     findPasswordReset: (token) => findPasswordReset(deps, token),
     resetPassword: (reset) => resetPassword(deps, reset),
     findInvitation: (token) => findInvitationByToken(deps, token),

@@ -8,7 +8,7 @@ import type { MemberRole } from '../../src/accounts/statements.ts';
 import { findUserByEmail } from '../../src/accounts/user.ts';
 import { emitRegistered } from '../../src/events/registered.ts';
 import { verifyPassword } from '../../src/lib/crypto.ts';
-import { DAY, openPeopleWorld, PASSWORD, type PeopleWorld } from './people-world.ts';
+import { DAY, ORIGIN, openPeopleWorld, PASSWORD, type PeopleWorld } from './people-world.ts';
 
 const CHOSEN = 'a password that I chose';
 
@@ -40,7 +40,7 @@ async function invite(role: MemberRole = 'STUDENT', id = organizationId) {
 }
 
 const accept = (acceptance: { token: string; name?: string; password?: string }) =>
-  acceptInvitation(world.deps, acceptance);
+  acceptInvitation(world.deps, { ...acceptance, origin: ORIGIN });
 
 const membersOf = (id: string) =>
   world.sql(
@@ -80,6 +80,25 @@ describe('a person without an account', () => {
     });
     expect(world.committed.at(-1)).toBe(member.userId);
     expect(await findInvitation(admin(), id)).toMatchObject({ acceptedAt: world.clock.now() });
+  });
+
+  it('is told of in the audit log when they have joined', async () => {
+    const { token } = await invite('EDUCATOR');
+    const { userId } = await accept({ token, password: CHOSEN });
+    const log = await world.auditLog(organizationId);
+    expect(log.map(({ action }) => action)).toEqual(['member.invited', 'member.joined']);
+    expect(log[1]).toEqual({
+      action: 'member.joined',
+      actor_kind: 'USER',
+      actor_id: userId,
+      actor_label: email,
+      target_type: 'User',
+      target_id: userId,
+      target_label: email,
+      changes: { role: { from: null, to: 'EDUCATOR' } },
+      address: ORIGIN.address,
+    });
+    expect(JSON.stringify(log)).not.toMatch(new RegExp(`${token}|${CHOSEN}`));
   });
 
   it.each([
@@ -218,7 +237,7 @@ describe('user.registered', () => {
         (await emitRegistered(tx, member, emit)).wake,
     };
     const { token } = await invite('EDUCATOR');
-    const { userId } = await acceptInvitation(deps, { token, password: CHOSEN });
+    const { userId } = await acceptInvitation(deps, { token, password: CHOSEN, origin: ORIGIN });
     const [event] = await world.sql('SELECT type, body FROM events WHERE organization_id = $1', [
       organizationId,
     ]);
@@ -238,7 +257,9 @@ describe('user.registered', () => {
   it('that fails leaves no member, no account, and the link good', async () => {
     const deps = { ...world.deps, onMemberJoined: () => Promise.reject(new Error('no event')) };
     const { token } = await invite();
-    await expect(acceptInvitation(deps, { token, password: CHOSEN })).rejects.toThrow('no event');
+    await expect(acceptInvitation(deps, { token, password: CHOSEN, origin: ORIGIN })).rejects.toThrow(
+      'no event',
+    );
     expect(await membersOf(organizationId)).toEqual([]);
     expect(await findUserByEmail(world.authPool, email)).toBeNull();
     expect(await findInvitationByToken(world.deps, token)).not.toBeNull();

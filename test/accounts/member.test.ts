@@ -7,7 +7,7 @@ import { changeMemberRole, removeMember } from '../../src/accounts/member.ts';
 import { findPasswordHash } from '../../src/accounts/password.ts';
 import { createSessions } from '../../src/accounts/session.ts';
 import type { MemberRole } from '../../src/accounts/statements.ts';
-import { openPeopleWorld, type PeopleWorld } from './people-world.ts';
+import { ORIGIN, openPeopleWorld, type PeopleWorld } from './people-world.ts';
 
 let world: PeopleWorld;
 let ours: string;
@@ -68,6 +68,55 @@ describe('another role', () => {
     expect(await session()).toMatchObject({ organizationId: ours, role: 'STUDENT' });
     await removeMember(as(lin), userId);
     expect(await session()).toMatchObject({ organizationId: null, role: null });
+  });
+});
+
+describe('the audit log', () => {
+  it('tells who changed and removed whom, and what was withdrawn with it', async () => {
+    const email = `eve-${count}@school.example`;
+    const invitation = await inviteMember(as(mia), { email, name: 'Eve', role: 'STUDENT' });
+    await changeMemberRole(as(lin), { userId: ada, role: 'EDUCATOR' });
+    await changeMemberRole(as(lin), { userId: ada, role: 'EDUCATOR' });
+    await removeMember(as(lin), mia);
+    const by = (id: string, name: string) => ({
+      actor_kind: 'USER',
+      actor_id: id,
+      actor_label: `${name}-${count}@north.example`,
+      address: ORIGIN.address,
+    });
+    const user = (id: string, name: string) => ({
+      target_type: 'User',
+      target_id: id,
+      target_label: `${name}-${count}@north.example`,
+    });
+    const invited = { target_type: 'Invitation', target_id: invitation.id, target_label: email };
+    expect(await world.auditLog(ours)).toEqual([
+      {
+        action: 'member.invited',
+        ...by(mia, 'mia'),
+        ...invited,
+        changes: { email: { from: null, to: email }, role: { from: null, to: 'STUDENT' } },
+      },
+      {
+        action: 'member.role_changed',
+        ...by(lin, 'lin'),
+        ...user(ada, 'ada'),
+        changes: { role: { from: 'STUDENT', to: 'EDUCATOR' } },
+      },
+      { action: 'member.invitation_withdrawn', ...by(lin, 'lin'), ...invited, changes: {} },
+      {
+        action: 'member.removed',
+        ...by(lin, 'lin'),
+        ...user(mia, 'mia'),
+        changes: { role: { from: 'ADMIN', to: null } },
+      },
+    ]);
+  });
+
+  it('tells nothing of what was refused', async () => {
+    await expect(removeMember(as(ada, 'STUDENT'), mia)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(removeMember(as(ada, 'ADMIN'), mia)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect(await world.auditLog(ours)).toEqual([]);
   });
 });
 

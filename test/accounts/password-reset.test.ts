@@ -4,7 +4,7 @@ import { findPasswordHash } from '../../src/accounts/password.ts';
 import { findPasswordReset, requestPasswordReset, resetPassword } from '../../src/accounts/password-reset.ts';
 import { createSessions } from '../../src/accounts/session.ts';
 import { verifyPassword } from '../../src/lib/crypto.ts';
-import { MINUTE, openPeopleWorld, PASSWORD, type PeopleWorld, PUBLIC_URL } from './people-world.ts';
+import { MINUTE, ORIGIN, openPeopleWorld, PASSWORD, type PeopleWorld, PUBLIC_URL } from './people-world.ts';
 
 const NEW_PASSWORD = 'another password of mine';
 
@@ -23,7 +23,7 @@ beforeEach(async () => {
   userId = await world.createUser(email);
 });
 
-const ask = (address = email) => requestPasswordReset(world.deps, address);
+const ask = (address = email) => requestPasswordReset(world.deps, { email: address, origin: ORIGIN });
 
 /** Asks, and answers the token in the mail. */
 async function askForToken(): Promise<string> {
@@ -105,7 +105,7 @@ describe('asking for a new password', () => {
 
   it('says plainly that mail is not configured', async () => {
     const deps = { ...world.deps, mail: { canSend: false, hurry: () => undefined } };
-    await expect(requestPasswordReset(deps, email)).rejects.toMatchObject({
+    await expect(requestPasswordReset(deps, { email, origin: ORIGIN })).rejects.toMatchObject({
       code: 'CONFLICT',
       message: expect.stringContaining('SMTP_URL'),
     });
@@ -115,13 +115,30 @@ describe('asking for a new password', () => {
 describe('the link', () => {
   it('gives another password once, in place of the old one', async () => {
     const token = await askForToken();
-    await resetPassword(world.deps, { token, password: NEW_PASSWORD });
+    await resetPassword(world.deps, { token, password: NEW_PASSWORD, origin: ORIGIN });
     expect(await passwordIs(NEW_PASSWORD)).toBe(true);
     expect(await passwordIs(PASSWORD)).toBe(false);
-    expect(world.resets.at(-1)).toMatchObject({ id: userId });
-    const again = resetPassword(world.deps, { token, password: 'a third password' });
+    expect(world.ended.at(-1)).toBe(userId);
+    const again = resetPassword(world.deps, { token, password: 'a third password', origin: ORIGIN });
     await expect(again).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(await passwordIs(NEW_PASSWORD)).toBe(true);
+  });
+
+  it('leaves both acts in the audit log of the user’s organizations, and neither link nor password', async () => {
+    const organizationId = await world.createOrganization();
+    await world.addMember(organizationId, userId, 'EDUCATOR');
+    const token = await askForToken();
+    await ask();
+    await world.sendMails();
+    await resetPassword(world.deps, { token, password: NEW_PASSWORD, origin: ORIGIN });
+    const log = await world.auditLog(organizationId);
+    const target = { target_type: 'User', target_id: userId, target_label: email, address: ORIGIN.address };
+    expect(log).toMatchObject([
+      { action: 'password.reset_requested', actor_kind: 'ANONYMOUS', ...target },
+      { action: 'password.reset', actor_kind: 'USER', actor_id: userId, ...target },
+    ]);
+    expect(log).toHaveLength(2);
+    expect(JSON.stringify(log)).not.toMatch(new RegExp(`${token}|${NEW_PASSWORD}`));
   });
 
   it('ends all sessions of the user (OAuth, rule 47), and of nobody else', async () => {
@@ -139,7 +156,7 @@ describe('the link', () => {
     };
     const other = await open(await world.createUser(`eve-${count}@school.example`));
     const own = [await open(userId), await open(userId)];
-    await resetPassword(world.deps, { token: await askForToken(), password: NEW_PASSWORD });
+    await resetPassword(world.deps, { token: await askForToken(), password: NEW_PASSWORD, origin: ORIGIN });
     for (const token of own) expect(await sessions.find(token)).toBeUndefined();
     expect(await sessions.find(other)).toBeDefined();
   });
@@ -148,7 +165,7 @@ describe('the link', () => {
     const token = await askForToken();
     const passwords = ['password number one', 'password number two', 'password number three'];
     const results = await Promise.allSettled(
-      passwords.map((password) => resetPassword(world.deps, { token, password })),
+      passwords.map((password) => resetPassword(world.deps, { token, password, origin: ORIGIN })),
     );
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
@@ -156,12 +173,12 @@ describe('the link', () => {
   it('stays good after a password that does not fit', async () => {
     const token = await askForToken();
     for (const password of ['short', email, 'x'.repeat(1_025)]) {
-      await expect(resetPassword(world.deps, { token, password })).rejects.toMatchObject({
+      await expect(resetPassword(world.deps, { token, password, origin: ORIGIN })).rejects.toMatchObject({
         code: 'VALIDATION',
         faults: [{ path: ['password'] }],
       });
     }
-    await resetPassword(world.deps, { token, password: NEW_PASSWORD });
+    await resetPassword(world.deps, { token, password: NEW_PASSWORD, origin: ORIGIN });
     expect(await passwordIs(NEW_PASSWORD)).toBe(true);
   });
 
@@ -169,7 +186,7 @@ describe('the link', () => {
     const token = await askForToken();
     world.clock.advance(60 * MINUTE);
     expect(await findPasswordReset(world.deps, token)).toBeNull();
-    const late = resetPassword(world.deps, { token, password: NEW_PASSWORD });
+    const late = resetPassword(world.deps, { token, password: NEW_PASSWORD, origin: ORIGIN });
     await expect(late).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(await passwordIs(PASSWORD)).toBe(true);
   });
@@ -178,14 +195,16 @@ describe('the link', () => {
     const token = await askForToken();
     await world.sql('UPDATE users SET deactivated_at = now() WHERE id = $1', [userId]);
     expect(await findPasswordReset(world.deps, token)).toBeNull();
-    const reset = resetPassword(world.deps, { token, password: NEW_PASSWORD });
+    const reset = resetPassword(world.deps, { token, password: NEW_PASSWORD, origin: ORIGIN });
     await expect(reset).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   it('changes nothing when what belongs to it fails, and stays good', async () => {
     const token = await askForToken();
-    const deps = { ...world.deps, onPasswordReset: () => Promise.reject(new Error('no record')) };
-    await expect(resetPassword(deps, { token, password: NEW_PASSWORD })).rejects.toThrow('no record');
+    const deps = { ...world.deps, endTokens: () => Promise.reject(new Error('no record')) };
+    await expect(resetPassword(deps, { token, password: NEW_PASSWORD, origin: ORIGIN })).rejects.toThrow(
+      'no record',
+    );
     expect(await passwordIs(PASSWORD)).toBe(true);
     expect(await findPasswordReset(world.deps, token)).toMatchObject({ email });
   });

@@ -5,7 +5,7 @@ import type { NewMember } from '../../src/accounts/invitation-acceptance.ts';
 import { INVITATION_TEMPLATE, invitationTemplate } from '../../src/accounts/invitation-mail.ts';
 import { setPassword } from '../../src/accounts/password.ts';
 import { PASSWORD_RESET_TEMPLATE, passwordResetTemplate } from '../../src/accounts/password-reset.ts';
-import type { MemberRole, User } from '../../src/accounts/statements.ts';
+import type { MemberRole } from '../../src/accounts/statements.ts';
 import { requestContext, type Viewer } from '../../src/accounts/viewer.ts';
 import { type TurnableClock, turnableClock } from '../../src/lib/clock.ts';
 import { newId } from '../../src/lib/ids.ts';
@@ -19,6 +19,7 @@ import { type MailServer, startMailServer } from '../support/mail-server.ts';
 export const PUBLIC_URL = 'https://optio.example';
 export const MINUTE = 60_000;
 export const DAY = 86_400_000;
+export const ORIGIN = { address: '203.0.113.9', userAgent: 'Firefox', requestId: 'request-1' };
 export const PASSWORD = 'a password of choice';
 
 export type PeopleWorld = {
@@ -33,8 +34,8 @@ export type PeopleWorld = {
   readonly joined: NewMember[];
   /** How often a joining was told to be committed. */
   readonly committed: string[];
-  /** Whose passwords were reset, as the features told it. */
-  readonly resets: User[];
+  /** Whose tokens were ended. */
+  readonly ended: string[];
   /** What the features of the link's side need. */
   readonly deps: {
     readonly pool: Pool;
@@ -42,7 +43,7 @@ export type PeopleWorld = {
     readonly publicUrl: string;
     readonly mail: PeopleContext['mail'];
     readonly onMemberJoined: (tx: PoolClient, member: NewMember) => Promise<() => void>;
-    readonly onPasswordReset: (tx: PoolClient, user: User) => Promise<void>;
+    readonly endTokens: (tx: PoolClient, userId: string) => Promise<unknown>;
   };
   readonly createOrganization: (name?: string) => Promise<string>;
   /** A user with a password, or without (null). */
@@ -59,6 +60,8 @@ export type PeopleWorld = {
   readonly sendMails: () => Promise<void>;
   /** The token in the newest mail to this address. */
   readonly tokenFor: (email: string) => string;
+  /** The audit log of an organization, oldest first: action, actor, target and changes. */
+  readonly auditLog: (organizationId: string) => Promise<Record<string, unknown>[]>;
   readonly sql: (text: string, values?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
   readonly close: () => Promise<void>;
 };
@@ -70,7 +73,7 @@ export async function openPeopleWorld(): Promise<PeopleWorld> {
   const tenancy = createTenancy({ url: database.urls.tenantUrl, maxConnections: 8, onIdleError });
   const clock = turnableClock(new Date('2026-11-25T08:00:00Z'));
   const mails = await startMailServer();
-  const [warnings, joined, committed, resets]: [object[], NewMember[], string[], User[]] = [[], [], [], []];
+  const [warnings, joined, committed, ended]: [object[], NewMember[], string[], string[]] = [[], [], [], []];
   const sql: PeopleWorld['sql'] = (text, values) => query(database.ownerUrl, text, values);
   const deps: PeopleWorld['deps'] = {
     pool: authPool,
@@ -81,7 +84,7 @@ export async function openPeopleWorld(): Promise<PeopleWorld> {
       joined.push(member);
       return () => void committed.push(member.userId);
     },
-    onPasswordReset: async (_tx, user) => void resets.push(user),
+    endTokens: async (_tx, userId) => ended.push(userId),
   };
   const transport = createSmtpTransport({
     server: { host: '127.0.0.1', port: mails.port, tls: 'off', credentials: undefined },
@@ -101,7 +104,7 @@ export async function openPeopleWorld(): Promise<PeopleWorld> {
     warnings,
     joined,
     committed,
-    resets,
+    ended,
     deps,
     createOrganization: async (name = 'A School') => {
       const id = newId();
@@ -124,12 +127,18 @@ export async function openPeopleWorld(): Promise<PeopleWorld> {
     context: (organizationId, role, userId, change = {}) => {
       const expiresAt = new Date(clock.now().getTime() + DAY);
       const person = { organizationId, role, userId, clientId: null, scopes: null, expiresAt, tokenId: null };
-      return { ...requestContext(tenancy, { ...person, ...change }), clock, mail: deps.mail };
+      return { ...requestContext(tenancy, { ...person, ...change }, ORIGIN), clock, mail: deps.mail };
     },
     sendMails: async () => {
       while ((await sendDueMails({ pool: authPool, transport, templates, clock, warn })) > 0);
     },
     tokenFor: (email) => new URL(mails.linkTo(email)).searchParams.get('token') ?? '',
+    auditLog: (organizationId) =>
+      sql(
+        `SELECT action, actor_kind, actor_id, actor_label, target_type, target_id, target_label, changes, address
+         FROM audit_entries WHERE organization_id = $1 ORDER BY id`,
+        [organizationId],
+      ),
     sql,
     close: async () => {
       await Promise.all([tenancy.close(), authPool.end(), mails.close()]);

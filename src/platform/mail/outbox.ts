@@ -13,7 +13,7 @@ export type MailRequest = {
   readonly key: string;
   readonly template: string;
   /** What the template needs to compose the mail. Nothing secret. */
-  readonly data: Readonly<Record<string, string>>;
+  readonly data: Readonly<Record<string, unknown>>;
   /** It is not worth sending from then on. */
   readonly expiresAt: Date;
 };
