@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/accounts.ts';
 import { createActRecord } from './accounts/act-record.ts';
+import { PASSWORD_GATE } from './accounts/password-check.ts';
 import { startPeople } from './accounts/people.ts';
 import { startRefusals } from './audit/refusals.ts';
 import type { Config } from './config.ts';
@@ -10,6 +11,7 @@ import { forgetExpiredKeys } from './events/idempotency-keys.ts';
 import { emitRegistered } from './events/registered.ts';
 import { createGraphQLServer } from './graphql/server.ts';
 import type { Clock } from './lib/clock.ts';
+import { createGate } from './lib/gate.ts';
 import { repeat } from './lib/repeat.ts';
 import { createObservers, watch } from './metrics.ts';
 import { createOAuth } from './oauth/authorization-server.ts';
@@ -95,6 +97,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     refusals,
     onReuse: (fields) => log.warn(fields, 'what was exchanged before came again; its grant was ended'),
   });
+  const gate = createGate(PASSWORD_GATE);
   const accounts = createAccounts({
     pool: authPool,
     clock,
@@ -103,6 +106,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     corsOrigins: config.corsOrigins,
     requireSecondFactor: config.requireSecondFactor,
     record: createActRecord({ pool: authPool, clock, refusals }),
+    gate,
   });
   const updates = startUpdates({
     pool: workerPool,
@@ -117,6 +121,8 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
   const people = startPeople({
     pool: authPool,
     clock,
+    keys,
+    gate,
     publicUrl,
     transport: createMailTransport(config),
     sends: config.role !== 'api',
@@ -161,7 +167,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     trustedProxies: config.trustedProxies,
     graphql: graphql.fetch,
     oauth: oauth.routes,
-    pages: accounts.pages,
+    pages: [accounts.pages, people.pages],
     rest: {
       ...webhooks,
       tenancy,

@@ -23,7 +23,7 @@ export type RoutesOptions = {
   readonly trustedProxies: readonly Cidr[];
   readonly graphql: (request: Request, requestId: string, address: string) => Promise<Response>;
   readonly oauth: Hono<HttpEnv>;
-  readonly pages: Hono<HttpEnv>;
+  readonly pages: readonly Hono<HttpEnv>[];
   readonly rest: RestDependencies;
   readonly health: HealthDeps;
   readonly metrics: MetricsRouteDeps;
@@ -41,6 +41,7 @@ export type RoutesOptions = {
  * | /api/openapi.json | what REST and OAuth are made of, as OpenAPI 3.1 | none |
  * | /docs | the same as a page, with the files it is made of | none |
  * | /login, /logout, /account | pages for people | session; CSRF token and Origin of every form |
+ * | /forgot, /reset, /invitation | pages of links in mails | the token in the link; CSRF token and Origin of every form |
  * | /graphql | GraphQL over HTTP, SSE and WebSocket | bearer token or session; scope and role in the feature |
  * | /graphql for a browser | GraphiQL, with the files it is made of | none |
  *
@@ -53,7 +54,7 @@ export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
   app.route('/', createMetricsRoutes(options.metrics));
   if (role === 'worker') return app;
   app.route('/', options.oauth);
-  app.route('/', options.pages);
+  for (const pages of options.pages) app.route('/', pages);
   const rest = createRestRoutes(options.rest);
   app.route('/', rest);
   app.route('/', createOpenApiRoutes({ rest, publicUrl }));

@@ -3,7 +3,7 @@ import type { Hono } from 'hono';
 import type { Pool } from 'pg';
 import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
-import { createGate } from '../lib/gate.ts';
+import type { Gate } from '../lib/gate.ts';
 import { createCookie } from '../platform/http/cookies.ts';
 import type { HttpEnv } from '../platform/http/env.ts';
 import { createFormTokens } from '../platform/pages/form-token.ts';
@@ -12,7 +12,6 @@ import { createCredentials } from './credentials.ts';
 import { createOwnSessions, type OwnSessions } from './own-session.ts';
 import { createPageGuard, type PageGuard } from './pages/guard.ts';
 import { createAccountPages } from './pages/routes.ts';
-import { PASSWORD_GATE } from './password-check.ts';
 import { createPendingSignIns } from './pending-sign-in.ts';
 import { createSecondFactors } from './second-factor.ts';
 import { createSessions } from './session.ts';
@@ -32,6 +31,8 @@ export type AccountsDeps = {
   /** Whether admins have to have a second factor. */
   readonly requireSecondFactor: boolean;
   readonly record: RecordAct;
+  /** What hashes passwords goes through it: `PASSWORD_GATE`. */
+  readonly gate: Gate;
 };
 
 export type Accounts = {
@@ -52,8 +53,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
   const sessions = createSessions(deps);
   const secondFactors = createSecondFactors(deps);
   const limits = createSignInLimits();
-  const gate = createGate(PASSWORD_GATE);
-  const parts = { ...deps, sessions, secondFactors, limits, gate };
+  const parts = { ...deps, sessions, secondFactors, limits };
   const cookies = {
     session: createCookie('optio_session', { https }),
     visit: createCookie('optio_visit', { https }),

@@ -10,6 +10,7 @@ import { recordOn } from '../audit/record.ts';
 import type { Clock } from '../lib/clock.ts';
 import { hashPassword } from '../lib/crypto.ts';
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
+import type { Gate } from '../lib/gate.ts';
 import { newId } from '../lib/ids.ts';
 import { inTransaction, type Queryable } from '../platform/database/pool.ts';
 import { findNameFault } from './invitation-input.ts';
@@ -39,6 +40,8 @@ export type InvitationDeps = {
   /** Logs in as a member of the role optio_auth. */
   readonly pool: Pool;
   readonly clock: Clock;
+  /** What hashes passwords goes through it: `PASSWORD_GATE`. */
+  readonly gate: Gate;
   /**
    * Tells of the new member in the transaction that makes it one; what is answered runs after the commit.
    * (`user.registered` is emitted so, by a room that lies above this one.)
@@ -89,7 +92,8 @@ export async function acceptInvitation(deps: InvitationDeps, acceptance: Accepta
   const view = await findInvitationByToken(deps, token);
   if (view === null) throw badLink();
   const name = requireGoodInput(view, acceptance);
-  const hash = view.needsPassword && password !== undefined ? await hashPassword(password) : undefined;
+  const hash =
+    view.needsPassword && password !== undefined ? await deps.gate(() => hashPassword(password)) : undefined;
   const [member, afterCommit] = await inTransaction(deps.pool, async (tx) => {
     const now = deps.clock.now();
     const invitation = await takeInvitation(tx, token, now);
@@ -123,7 +127,7 @@ function requireGoodInput(view: InvitationView, { name, password }: Acceptance):
   if (nameFault !== undefined) faults.push({ path: ['name'], message: nameFault });
   if (password === undefined) faults.push({ path: ['password'], message: 'A password is needed.' });
   if (faults.length > 0) throw validationError(faults);
-  if (password !== undefined) requireGoodPassword(password, view.email);
+  if (password !== undefined) requireGoodPassword(password, { email: view.email, name: name ?? view.name });
   return name?.trim() ?? view.name;
 }
 

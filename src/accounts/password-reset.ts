@@ -9,6 +9,7 @@ import { recordOn } from '../audit/record.ts';
 import type { Clock } from '../lib/clock.ts';
 import { hashPassword } from '../lib/crypto.ts';
 import { AppError, validationError } from '../lib/errors.ts';
+import type { Gate } from '../lib/gate.ts';
 import { newId } from '../lib/ids.ts';
 import { inTransaction, type Queryable } from '../platform/database/pool.ts';
 import { writeLetter } from '../platform/mail/letter.ts';
@@ -38,6 +39,8 @@ export type PasswordResetDeps = {
   readonly clock: Clock;
   readonly mail: MailAccess;
   readonly publicUrl: string;
+  /** What hashes passwords goes through it: `PASSWORD_GATE`. */
+  readonly gate: Gate;
   /** Ends the tokens of the user within the transaction that changes the password (OAuth, rule 47). */
   readonly endTokens: (tx: PoolClient, userId: string) => Promise<unknown>;
 };
@@ -132,7 +135,7 @@ function compose(to: string, url: string): Mail {
 export async function findPasswordReset(
   { pool, clock }: Pick<PasswordResetDeps, 'pool' | 'clock'>,
   token: string,
-): Promise<Pick<User, 'email'> | null> {
+): Promise<Pick<User, 'email' | 'name'> | null> {
   return inTransaction(pool, async (tx) => {
     const userId = await findToken(tx, 'PASSWORD_RESET', token, clock.now());
     return userId === null ? null : findActiveUser(tx, userId);
@@ -157,8 +160,8 @@ export async function resetPassword(
   // Before the password is hashed, so that only who holds a link makes the server do so.
   const found = await findPasswordReset(deps, token);
   if (found === null) throw badLink();
-  requireGoodPassword(password, found.email);
-  const hash = await hashPassword(password);
+  requireGoodPassword(password, found);
+  const hash = await deps.gate(() => hashPassword(password));
   await inTransaction(deps.pool, async (tx) => {
     const now = deps.clock.now();
     const userId = await consumeToken(tx, 'PASSWORD_RESET', token, now);

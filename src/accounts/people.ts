@@ -1,36 +1,29 @@
 /** Everything about people that goes by mail, on one way out. */
-import type { Pool } from 'pg';
-import type { RequestOrigin } from '../audit/entry.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { Hono } from 'hono';
+import type { MasterKeys } from '../lib/crypto.ts';
+import type { HttpEnv } from '../platform/http/env.ts';
 import type { MailTransport } from '../platform/mail/mail.ts';
 import { type Mailer, startMailer } from '../platform/mail/mailer.ts';
-import {
-  type Acceptance,
-  acceptInvitation,
-  findInvitationByToken,
-  type InvitationDeps,
-  type InvitationView,
-  type NewMember,
-} from './invitation-acceptance.ts';
+import { createFormTokens } from '../platform/pages/form-token.ts';
+import { acceptInvitation, findInvitationByToken, type InvitationDeps } from './invitation-acceptance.ts';
 import { INVITATION_TEMPLATE, invitationTemplate } from './invitation-mail.ts';
-import type { NewPassword, PasswordResetDeps } from './password-reset.ts';
+import type { LinkFeatures } from './pages/people-routes.ts';
+import { createPeoplePages } from './pages/routes.ts';
 import {
   findPasswordReset,
   PASSWORD_RESET_TEMPLATE,
+  type PasswordResetDeps,
   passwordResetTemplate,
   requestPasswordReset,
   resetPassword,
 } from './password-reset.ts';
 import { cleanUpPeople } from './people-clean-up.ts';
 import type { MailAccess } from './people-mail.ts';
-import type { User } from './statements.ts';
 
-export type PeopleOptions = Pick<InvitationDeps, 'onMemberJoined'> &
-  Pick<PasswordResetDeps, 'endTokens'> & {
-    /** Logs in as a member of the role optio_auth. */
-    readonly pool: Pool;
-    readonly clock: Clock;
-    readonly publicUrl: string;
+export type PeopleOptions = InvitationDeps &
+  Omit<PasswordResetDeps, 'mail'> & {
+    /** The forms of the pages are known by them. */
+    readonly keys: MasterKeys;
     /** Undefined: mail is not configured, and features that need it say so. */
     readonly transport: MailTransport | undefined;
     /** Whether this process sends what waits; it is one of the processes that do. */
@@ -39,15 +32,9 @@ export type PeopleOptions = Pick<InvitationDeps, 'onMemberJoined'> &
   };
 
 export type People = {
+  /** /forgot, /reset, /invitation. */
+  readonly pages: Hono<HttpEnv>;
   readonly mail: MailAccess;
-  readonly requestPasswordReset: (request: {
-    readonly email: string;
-    readonly origin: RequestOrigin;
-  }) => Promise<void>;
-  readonly findPasswordReset: (token: string) => Promise<Pick<User, 'email'> | null>;
-  readonly resetPassword: (reset: NewPassword) => Promise<void>;
-  readonly findInvitation: (token: string) => Promise<InvitationView | null>;
-  readonly acceptInvitation: (acceptance: Acceptance) => Promise<NewMember>;
   /** For a scheduled job. */
   readonly cleanUp: () => Promise<void>;
   /** Finishes the mails that are being sent. */
@@ -59,13 +46,18 @@ export function startPeople(options: PeopleOptions): People {
   const mailer = openMailer(options);
   const mail = { canSend: options.transport !== undefined, hurry: () => mailer?.hurry() };
   const deps = { ...options, mail };
-  return {
+  const { publicUrl } = options;
+  const features: LinkFeatures = {
     mail,
     requestPasswordReset: (request) => requestPasswordReset(deps, request),
     findPasswordReset: (token) => findPasswordReset(deps, token),
     resetPassword: (reset) => resetPassword(deps, reset),
     findInvitation: (token) => findInvitationByToken(deps, token),
     acceptInvitation: (acceptance) => acceptInvitation(deps, acceptance),
+  };
+  return {
+    pages: createPeoplePages({ publicUrl, tokens: createFormTokens(options.keys), people: features }),
+    mail,
     cleanUp: () => cleanUpPeople(deps),
     stop: async () => mailer?.stop(),
   };

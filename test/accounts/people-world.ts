@@ -4,10 +4,12 @@ import type { PeopleContext } from '../../src/accounts/invitation.ts';
 import type { NewMember } from '../../src/accounts/invitation-acceptance.ts';
 import { INVITATION_TEMPLATE, invitationTemplate } from '../../src/accounts/invitation-mail.ts';
 import { setPassword } from '../../src/accounts/password.ts';
+import { PASSWORD_GATE } from '../../src/accounts/password-check.ts';
 import { PASSWORD_RESET_TEMPLATE, passwordResetTemplate } from '../../src/accounts/password-reset.ts';
 import type { MemberRole } from '../../src/accounts/statements.ts';
 import { requestContext, type Viewer } from '../../src/accounts/viewer.ts';
 import { type TurnableClock, turnableClock } from '../../src/lib/clock.ts';
+import { createGate, type Gate } from '../../src/lib/gate.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { createPool } from '../../src/platform/database/pool.ts';
 import { createTenancy, type Tenancy } from '../../src/platform/database/tenancy.ts';
@@ -41,6 +43,7 @@ export type PeopleWorld = {
     readonly pool: Pool;
     readonly clock: TurnableClock;
     readonly publicUrl: string;
+    readonly gate: Gate;
     readonly mail: PeopleContext['mail'];
     readonly onMemberJoined: (tx: PoolClient, member: NewMember) => Promise<() => void>;
     readonly endTokens: (tx: PoolClient, userId: string) => Promise<unknown>;
@@ -79,6 +82,7 @@ export async function openPeopleWorld(): Promise<PeopleWorld> {
     pool: authPool,
     clock,
     publicUrl: PUBLIC_URL,
+    gate: createGate(PASSWORD_GATE),
     mail: { canSend: true, hurry: () => undefined },
     onMemberJoined: async (_tx, member) => {
       joined.push(member);

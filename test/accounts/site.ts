@@ -4,10 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { type Accounts, createAccounts } from '../../src/accounts/accounts.ts';
 import type { AccountAct } from '../../src/accounts/act.ts';
+import { PASSWORD_GATE } from '../../src/accounts/password-check.ts';
+import { startPeople } from '../../src/accounts/people.ts';
+import { createGate } from '../../src/lib/gate.ts';
 import { createHttpShell } from '../../src/platform/http/shell.ts';
 import { parseCidrs } from '../../src/platform/ip-range.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { TEST_KEY } from '../support/database.ts';
+import { type Mailbox, openMailbox } from './mailbox.ts';
 import { openPeople, type People } from './people.ts';
 
 /** Where the browsers of the tests come through a proxy. */
@@ -16,6 +20,9 @@ const LOOPBACK = parseCidrs('127.0.0.0/8');
 export type Site = People & {
   readonly url: string;
   readonly accounts: Accounts;
+  readonly mailbox: Mailbox;
+  /** The access log and what went wrong, line by line. */
+  readonly log: readonly string[];
   /** What was recorded. */
   readonly acts: AccountAct[];
   /** A new browser at an address of its own, unless one is given. */
@@ -26,9 +33,11 @@ export type Site = People & {
 export async function openSite({
   requireSecondFactor = false,
   https = false,
+  canMail = true,
 }: {
   readonly requireSecondFactor?: boolean;
   readonly https?: boolean;
+  readonly canMail?: boolean;
 } = {}): Promise<Site> {
   const people = await openPeople();
   const acts: AccountAct[] = [];
@@ -38,6 +47,7 @@ export async function openSite({
   });
   const { port } = server.address() as AddressInfo; // It listens on a port.
   const publicUrl = https ? 'https://optio.example' : `http://127.0.0.1:${port}`;
+  const gate = createGate(PASSWORD_GATE);
   const accounts = createAccounts({
     pool: people.pool,
     clock: people.clock,
@@ -46,12 +56,27 @@ export async function openSite({
     corsOrigins: [],
     requireSecondFactor,
     record: async (act) => void acts.push(act),
+    gate,
   });
-  const log = createLog({ level: 'error', pretty: false });
-  const shell = createHttpShell({ log, clock: people.clock, https, trustedProxies: LOOPBACK }).route(
-    '/',
-    accounts.pages,
-  );
+  const mailbox = openMailbox();
+  const links = startPeople({
+    pool: people.pool,
+    clock: people.clock,
+    keys: [TEST_KEY],
+    publicUrl,
+    gate,
+    transport: canMail ? mailbox.transport : undefined,
+    sends: true,
+    onMemberJoined: async () => () => undefined,
+    endTokens: async () => undefined,
+    warn: () => undefined,
+  });
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const log = createLog({ level: 'info', pretty: false, destination });
+  const shell = createHttpShell({ log, clock: people.clock, https, trustedProxies: LOOPBACK })
+    .route('/', accounts.pages)
+    .route('/', links.pages);
   const listener = getRequestListener((request, { incoming }) =>
     shell.fetch(request, { peerAddress: incoming.socket.remoteAddress }),
   );
@@ -62,11 +87,14 @@ export async function openSite({
     ...people,
     url,
     accounts,
+    mailbox,
+    log: lines,
     acts,
     browse: (address) => createVisitor(url, publicUrl, address ?? `198.51.100.${++visitors}`),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      await links.stop();
       await people.close();
     },
   };

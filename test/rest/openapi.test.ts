@@ -60,7 +60,7 @@ function mountedRoutes(): readonly string[] {
       role: 'all',
       trustedProxies: [],
       graphql: unused,
-      pages: new Hono(),
+      pages: [],
       oauth: oauth.routes,
       rest: dependencies,
       health: { pingDatabase: unused, isMigrated: unused, isStopping: () => false },

@@ -29,6 +29,7 @@ ${form({
 ${field({ name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', autofocus: email !== '' })}
 ${button('Sign in')}`,
 })}
+<p class="small"><a href="/forgot">Forgot your password?</a></p>
 </section>`;
   return pageResponse({ title: 'Sign in', body, ...statusAndHeaders(page) });
 }

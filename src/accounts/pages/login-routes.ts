@@ -15,6 +15,8 @@ const REFUSED = 'Email address and password do not fit together. Check both and 
 const WRONG_CODE = 'This code is not right, or was used before. Type the one that your app shows now.';
 const NOTICES: Readonly<Record<string, string>> = {
   'signed-out': 'You are signed out.',
+  'password-reset': 'Your new password is set. Sign in with it.',
+  joined: 'You are a member now. Sign in to go on.',
   'session-over': 'Your sign-in took too long, or your password was changed. Please sign in again.',
 };
 const VISIT_CHARACTERS = 43;
