@@ -1,33 +1,21 @@
 /** /forgot, /reset and /invitation, through a browser without scripts. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { inviteMember } from '../../src/accounts/invitation.ts';
-import { requestContext } from '../../src/accounts/viewer.ts';
-import { createTenancy, type Tenancy } from '../../src/platform/database/tenancy.ts';
+import { inviteTo } from './inviting.ts';
 import { PASSWORD } from './people.ts';
 import { openSite, type Site } from './site.ts';
 
 const CHOSEN = 'seventeen quiet herons';
-const MINUTE = 60_000;
 
 let site: Site;
-let tenancy: Tenancy;
 let organizationId: string;
-let adminId: string;
 let email: string;
 let count = 0;
 
 beforeAll(async () => {
   site = await openSite();
-  tenancy = createTenancy({ url: site.database.urls.tenantUrl, maxConnections: 2, onIdleError: () => {} });
-  const admin = await site.addUser({ email: 'lin@north.example' });
-  adminId = admin.id;
   organizationId = await site.addOrganization('North <School>');
-  await site.join(admin, organizationId);
 });
-afterAll(async () => {
-  await tenancy.close();
-  await site.close();
-});
+afterAll(() => site.close());
 beforeEach(() => {
   count += 1;
   email = `ada-${count}@school.example`;
@@ -40,17 +28,7 @@ async function linkFor(address: string): Promise<string> {
   return link;
 }
 
-/** Invites; answers the path of the link. */
-async function invitationFor(address: string): Promise<string> {
-  const expiresAt = new Date(site.clock.now().getTime() + 60 * MINUTE);
-  const session = { clientId: null, scopes: null, expiresAt, tokenId: null };
-  const viewer = { organizationId, role: 'ADMIN', userId: adminId, ...session } as const;
-  const mail = { canSend: true, hurry: () => undefined };
-  const context = { ...requestContext(tenancy, viewer), clock: site.clock, mail };
-  const link = site.mailbox.nextLink(address);
-  await inviteMember(context, { email: address, name: 'Ada', role: 'EDUCATOR' });
-  return link;
-}
+const invitationFor = (address: string) => inviteTo(site, organizationId, address);
 
 const canSignIn = async (address: string, password: string) =>
   (await site.browse().signIn(address, password)).status === 303;

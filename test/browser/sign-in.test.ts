@@ -1,4 +1,3 @@
-import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { User } from '../../src/accounts/statements.ts';
@@ -7,6 +6,7 @@ import { decodeBase32 } from '../accounts/authenticator.ts';
 import { PASSWORD } from '../accounts/people.ts';
 import { openSite, type Site } from '../accounts/site.ts';
 import { launchBrowser, openPage } from '../support/browser.ts';
+import { ANSWER_STATUS, findFaults } from '../support/browser-faults.ts';
 
 let site: Site;
 let browser: Browser;
@@ -22,30 +22,6 @@ afterAll(async () => {
   await browser.close();
   await site.close();
 });
-
-const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) =>
-  [1_280, 390].map((width) => ({ colorScheme, width })),
-);
-
-/** What axe finds, and whether anything sticks out to the right, in both themes, wide and narrow. */
-async function findFaults(page: Page): Promise<readonly string[]> {
-  const faults: string[] = [];
-  // Without frames to look into, axe needs no second page for its result.
-  const axe = new AxeBuilder({ page }).setLegacyMode(true).options({ resultTypes: ['violations'] });
-  for (const { colorScheme, width } of LOOKS) {
-    await page.emulateMedia({ colorScheme });
-    await page.setViewportSize({ width, height: 844 });
-    const { violations } = await axe.analyze();
-    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-    if (await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth))
-      found.push('too wide');
-    faults.push(...found.map((fault) => `${page.url()} ${colorScheme} ${width}: ${fault}`));
-  }
-  return faults;
-}
-
-/** What a browser notes of an answer that is a page, and not a fault of it. */
-const STATUS = /the server responded with a status of 4\d\d/;
 
 async function signIn(page: Page, password = PASSWORD): Promise<void> {
   await page.goto(`${site.url}/login`);
@@ -116,7 +92,7 @@ describe('the pages of sign-in and account', () => {
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
 
     expect(found).toEqual([]);
-    expect(faults.filter((fault) => !STATUS.test(fault))).toEqual([]);
+    expect(faults.filter((fault) => !ANSWER_STATUS.test(fault))).toEqual([]);
     await page.context().close();
     await site.sql('DELETE FROM second_factors');
   }, 120_000);
