@@ -139,7 +139,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
   const graphql = createGraphQLServer({
     tenancy,
     webhooks,
-    people: { clock, mail: people.mail },
+    people: { clock, keys, mail: people.mail },
     subscribeToUpdates: updates.subscribe,
     ownSessions: accounts.ownSessions,
     authenticate: async (headers) => {

@@ -2,20 +2,27 @@
  * Invitations, from the side of the organization: invite, send again, revoke. Nothing here looks beyond the
  * organization's own rows, so that nothing tells whether an address has an account elsewhere.
  */
+import { z } from 'zod';
 import { beginning } from '../audit/difference.ts';
 import type { AuditTarget } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import type { Invitation, Prisma } from '../generated/prisma/client.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { MasterKeys } from '../lib/crypto.ts';
 import { AppError } from '../lib/errors.ts';
 import { isUuid, newId } from '../lib/ids.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
+import { once } from './idempotency.ts';
 import { type InvitationInput, parseInvitation, requireMayInviteAs } from './invitation-input.ts';
 import { type MailAccess, requireMail } from './people-mail.ts';
 import { authorize, type RequestContext } from './viewer.ts';
 
 export const MAY_INVITE = { scope: 'write:users', roles: ['ADMIN', 'EDUCATOR'] } as const;
-export type PeopleDependencies = { readonly clock: Clock; readonly mail: MailAccess };
+export type PeopleDependencies = {
+  readonly clock: Clock;
+  readonly mail: MailAccess;
+  readonly keys: MasterKeys;
+};
 export type PeopleContext = RequestContext & PeopleDependencies;
 
 const DAY_MS = 86_400_000;
@@ -24,25 +31,43 @@ export const INVITATION_MS = 7 * DAY_MS;
 /** It is not mailed again within it. */
 export const INVITATION_PAUSE_MS = 300_000;
 
+const INVITED = z.object({ id: z.string() });
+
 /**
- * Invites a person by mail. Errors: `FORBIDDEN`; `VALIDATION` (paths `email`, `name`); `CONFLICT` when the person is a
+ * Invites a person by mail; the same `idempotencyKey` within 24 hours answers the invitation of the first time. Errors: `FORBIDDEN`; `VALIDATION` (paths `email`, `name`); `CONFLICT` when the person is a
  * member or is invited already, and where mail is not configured.
  */
-export async function inviteMember(context: PeopleContext, input: InvitationInput): Promise<Invitation> {
+export async function inviteMember(
+  context: PeopleContext,
+  input: InvitationInput,
+  idempotencyKey?: string,
+): Promise<Invitation> {
   authorize(context.viewer, MAY_INVITE);
   const person = parseInvitation(input);
   requireMayInviteAs(context.viewer, person.role);
   requireMail(context.mail);
-  const now = context.clock.now();
+  const request = { operation: 'inviteMember', key: idempotencyKey, input: person, answer: INVITED };
+  const { organizationId } = context.viewer;
   return context.write(async (unit) => {
-    await refuseMember(unit, context, person.email);
-    await revokeExpired(unit, context, person.email, now);
-    const invitation = await createInvitation(unit, context, person, now);
-    await queueInvitation(unit, context, invitation, now);
-    const changes = beginning({ email: person.email, role: person.role });
-    await record(unit.tx, context, now, { action: 'member.invited', target: targetOf(invitation), changes });
-    return invitation;
+    const { answer } = await once(unit, context, request, () => invite(unit, context, person));
+    const where = { organizationId_id: { organizationId, id: answer.id } };
+    return unit.tx.invitation.findUniqueOrThrow({ where });
   });
+}
+
+async function invite(
+  unit: Unit,
+  context: PeopleContext,
+  person: InvitationInput,
+): Promise<z.infer<typeof INVITED>> {
+  const now = context.clock.now();
+  await refuseMember(unit, context, person.email);
+  await revokeExpired(unit, context, person.email, now);
+  const invitation = await createInvitation(unit, context, person, now);
+  await queueInvitation(unit, context, invitation, now);
+  const changes = beginning({ email: person.email, role: person.role });
+  await record(unit.tx, context, now, { action: 'member.invited', target: targetOf(invitation), changes });
+  return { id: invitation.id };
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Inviting, for tests of what comes afterwards. */
-import { inviteMember } from '../../src/accounts/invitation.ts';
+import { inviteMember, type PeopleContext } from '../../src/accounts/invitation.ts';
 import { requestContext } from '../../src/accounts/viewer.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { createTenancy } from '../../src/platform/database/tenancy.ts';
+import { TEST_KEY } from '../support/database.ts';
 import type { Site } from './site.ts';
 
 const AN_HOUR = 3_600_000;
@@ -20,7 +21,12 @@ export async function inviteTo(site: Site, organizationId: string, email: string
   const session = { clientId: null, scopes: null, expiresAt, tokenId: null };
   const viewer = { organizationId, role: 'ADMIN', userId: admin.id, ...session } as const;
   const mail = { canSend: true, hurry: () => undefined };
-  const context = { ...requestContext(tenancy, viewer), clock: site.clock, mail };
+  const context: PeopleContext = {
+    ...requestContext(tenancy, viewer),
+    clock: site.clock,
+    keys: [TEST_KEY],
+    mail,
+  };
   const link = site.mailbox.nextLink(email);
   await inviteMember(context, { email, name: 'Ada', role: 'EDUCATOR' });
   await tenancy.close();

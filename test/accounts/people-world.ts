@@ -15,7 +15,7 @@ import { createPool } from '../../src/platform/database/pool.ts';
 import { createTenancy, type Tenancy } from '../../src/platform/database/tenancy.ts';
 import { sendDueMails } from '../../src/platform/mail/mailer.ts';
 import { createSmtpTransport } from '../../src/platform/mail/smtp-transport.ts';
-import { createTestDatabase, query, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, query, TEST_KEY, type TestDatabase } from '../support/database.ts';
 import { type MailServer, startMailServer } from '../support/mail-server.ts';
 
 export const PUBLIC_URL = 'https://optio.example';
@@ -131,7 +131,12 @@ export async function openPeopleWorld(): Promise<PeopleWorld> {
     context: (organizationId, role, userId, change = {}) => {
       const expiresAt = new Date(clock.now().getTime() + DAY);
       const person = { organizationId, role, userId, clientId: null, scopes: null, expiresAt, tokenId: null };
-      return { ...requestContext(tenancy, { ...person, ...change }, ORIGIN), clock, mail: deps.mail };
+      return {
+        ...requestContext(tenancy, { ...person, ...change }, ORIGIN),
+        clock,
+        keys: [TEST_KEY],
+        mail: deps.mail,
+      };
     },
     sendMails: async () => {
       while ((await sendDueMails({ pool: authPool, transport, templates, clock, warn })) > 0);

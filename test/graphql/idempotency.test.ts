@@ -16,13 +16,20 @@ afterAll(() => server.close());
 
 /** How the mutations that are there can be sent again; one that is new has to be put here. */
 const SAFE_TO_REPEAT = {
-  idempotencyKey: ['createWebhookSubscription', 'emitEvent', 'rotateWebhookSecret', 'sendTestEvent'],
-  /** Ending what has ended already ends nothing. */
-  byNature: ['endOtherSessions', 'endSession'],
+  idempotencyKey: [
+    'createWebhookSubscription',
+    'emitEvent',
+    'inviteMember',
+    'rotateWebhookSecret',
+    'sendTestEvent',
+  ],
+  /** Ending what has ended already ends nothing; an invitation is not mailed twice within five minutes. */
+  byNature: ['endOtherSessions', 'endSession', 'removeMember', 'resendInvitation', 'revokeInvitation'],
   /** Of each event of the batch. */
   keyOfEachItem: ['emitEvents'],
   expectedVersion: [
     'cancelDelivery',
+    'changeMemberRole',
     'deleteWebhookSubscription',
     'retryDelivery',
     'rotateWebhookSecret',

@@ -257,3 +257,20 @@ describe('members', () => {
     expect(kindOf(removeMember)).toBe('NotFoundError');
   });
 });
+
+test('an invitation with an idempotency key answers the same again and invites nobody else (convention 4)', async () => {
+  const input = {
+    email: 'once@north.example',
+    name: 'Ada',
+    role: 'STUDENT',
+    idempotencyKey: 'invite-1',
+  } as const;
+  const { inviteMember: first } = await read(server, 'north-inviter', INVITE, { input });
+  expect(kindOf(first)).toBe('InviteMemberPayload');
+  const { inviteMember: again } = await read(server, 'north-inviter', INVITE, { input });
+  expect(again).toEqual(first);
+  expect(await server.sql('SELECT FROM invitations WHERE email = $1', [input.email])).toHaveLength(1);
+  const other = { ...input, email: 'other@north.example' };
+  const { inviteMember: refused } = await read(server, 'north-inviter', INVITE, { input: other });
+  expect(kindOf(refused)).toBe('ConflictError');
+});

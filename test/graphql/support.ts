@@ -70,7 +70,7 @@ export async function startServer(
       targetPolicy: { allowHttp: false, allow: [] },
       wakeLanes: (organizationId) => void woken.push(organizationId),
     },
-    people: { clock, mail: { canSend: true, hurry: () => undefined } },
+    people: { clock, keys: [TEST_KEY], mail: { canSend: true, hurry: () => undefined } },
     subscribeToUpdates: NO_UPDATES,
     ownSessions: NO_SESSIONS,
     authenticate,

@@ -5,8 +5,10 @@
 
 /** With how many items a list of objects is reckoned whose size no argument says, by `Type.field`. */
 export const LIST_SIZES: Readonly<Record<string, number>> = {
+  'AuditEntry.changes': 10,
   'DeliveryAttempt.requestHeaders': 10,
   'DeliveryAttempt.responseHeaders': 20,
+  'Query.auditActions': 60,
   'Query.eventTypes': 8,
   'Query.scopes': 17,
   'ValidationError.faults': 10,

@@ -15,7 +15,7 @@ import { access } from '../access.ts';
 import type { Builder } from '../builder.ts';
 import { pageArguments, parsePage, toConnection } from '../connection.ts';
 import { globalId, localId } from '../global-id.ts';
-import { given, inWordsOfInput, resultOf } from '../mutation.ts';
+import { given, idempotencyKey, inWordsOfInput, resultOf } from '../mutation.ts';
 import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from './error.ts';
 
 /** Registers Invitation, Organization.invitations, inviteMember, resendInvitation and revokeInvitation. */
@@ -127,6 +127,7 @@ function addInvite(builder: Builder): void {
         required: true,
         description: 'What the person is to be. Only an admin who is signed in may invite an ADMIN.',
       }),
+      idempotencyKey: idempotencyKey(t),
     }),
   });
   const payload = invitationPayload(builder, 'InviteMemberPayload', 'The invitation that was made.');
@@ -140,10 +141,10 @@ function addInvite(builder: Builder): void {
       args: { input: t.arg({ type: input, required: true, description: 'Whom to invite.' }) },
       resolve: (_root, args, { features }) => {
         const { context } = features();
-        const { organizationId, ...person } = args.input;
+        const { organizationId, idempotencyKey: repeated, ...person } = args.input;
         const id = given(organizationId);
         requireOwnOrganization(context.viewer, id === undefined ? undefined : localId('Organization', id));
-        return inWordsOfInput(() => inviteMember(context, person));
+        return inWordsOfInput(() => inviteMember(context, person, given(repeated)));
       },
     }),
   );
