@@ -7,6 +7,7 @@ import { PASSWORD_GATE } from './accounts/password-check.ts';
 import { startPeople } from './accounts/people.ts';
 import { startRefusals } from './audit/refusals.ts';
 import type { Config } from './config.ts';
+import { runDemo } from './demo/demo.ts';
 import { forgetExpiredKeys } from './events/idempotency-keys.ts';
 import { emitRegistered } from './events/registered.ts';
 import { createGraphQLServer } from './graphql/server.ts';
@@ -42,7 +43,7 @@ export type AppOptions = {
   readonly config: Config;
   readonly log: Log;
   readonly clock: Clock;
-  readonly prepared: Pick<Prepared, 'keys' | 'urls'>;
+  readonly prepared: Pick<Prepared, 'keys' | 'urls' | 'demo'>;
   readonly publicUrl: string;
 };
 
@@ -158,6 +159,18 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     limits: { pointsPerMinute: config.graphqlPointsPerMinute },
   });
 
+  const demo =
+    prepared.demo === undefined
+      ? undefined
+      : runDemo({
+          ...webhooks,
+          demo: prepared.demo,
+          pool: workerPool,
+          tenancy,
+          trickles: config.role === 'all',
+          onError: report('the demo met an error'),
+        });
+
   let stopping = false;
   const routes = createRoutes({
     log,
@@ -168,6 +181,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     graphql: graphql.fetch,
     oauth: oauth.routes,
     pages: [accounts.pages, people.pages],
+      demo: demo?.routes,
     rest: {
       ...webhooks,
       tenancy,
@@ -231,6 +245,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     },
     stop: async () => {
       stopping = true;
+      await demo?.stop();
       await updates.close();
       await Promise.all(sockets.map((socket) => socket.close()));
       await Promise.all([

@@ -92,6 +92,7 @@ const ENVIRONMENT = z.object({
   DATA_DIR: text.default('./.data'),
   ROLE: z.enum(['all', 'api', 'worker'], { error: 'expected all, api or worker' }).default('all'),
   MASTER_KEY: masterKeys.optional(),
+  DEMO: flag.optional(),
   BOOTSTRAP_ADMIN_EMAIL: email.default('admin@optio.example'),
   BOOTSTRAP_ADMIN_PASSWORD: password.optional(),
   BOOTSTRAP_CLIENT_ID: clientId.optional(),
@@ -157,11 +158,15 @@ const REQUIRED_IN_PRODUCTION = {
   PUBLIC_URL: 'required in production: the https URL that clients use',
 };
 
+const NO_DEMO =
+  'DEMO: expected 0 in production, where accounts with known passwords would be open to anybody';
+
 function productionFaults(given: Readonly<Record<string, unknown>>): readonly string[] {
   if (given['NODE_ENV'] !== 'production') return [];
-  return Object.entries(REQUIRED_IN_PRODUCTION)
+  const missing = Object.entries(REQUIRED_IN_PRODUCTION)
     .filter(([name]) => given[name] === undefined)
     .map(([name, message]) => `${name}: ${message}`);
+  return given['DEMO'] === '1' ? [...missing, NO_DEMO] : missing;
 }
 
 function mailFaults(given: Readonly<Record<string, unknown>>): readonly string[] {
@@ -190,6 +195,7 @@ function freeze(env: Environment) {
     dataDirectory: env.DATA_DIR,
     /** Undefined: generated into the data directory. */
     masterKeys: env.MASTER_KEY,
+    demo: env.DEMO ?? (embedded && !production),
     corsOrigins: env.CORS_ORIGINS,
     /** The proxies whose X-Forwarded-For counts. */
     trustedProxies: env.TRUSTED_PROXIES ?? [],

@@ -40,7 +40,7 @@ async function serve(config: Config, log: Log): Promise<void> {
   );
   const { port } = server.address() as AddressInfo; // It listens on a port, not on a socket file.
   const publicUrl = config.publicUrl ?? `http://localhost:${port}`;
-  const prepared = await prepare(config, log, systemClock);
+  const prepared = await prepare({ config, log, clock: systemClock, port });
   const app = await startApp({ config, log, clock: systemClock, prepared, publicUrl });
   serving.app = app;
   app.attach(server);
@@ -53,7 +53,7 @@ async function serve(config: Config, log: Log): Promise<void> {
     await prepared.stop();
   });
   // Last: who reads that it is ready may stop it at once.
-  announce({ config, log, port, publicUrl, first: prepared.first });
+  announce({ config, log, port, publicUrl, prepared });
 }
 
 function notYet(): Response {

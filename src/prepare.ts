@@ -1,7 +1,10 @@
 /** Everything that has to be true of the database before the server serves: it runs, it is migrated, somebody can log in. */
 import { join } from 'node:path';
+import type { Pool } from 'pg';
 import { type BootstrapResult, bootstrap } from './accounts/bootstrap.ts';
 import type { Config } from './config.ts';
+import { closeDemo, type Demo, openDemo } from './demo/demo.ts';
+import { RECEIVER_PATH } from './demo/routes.ts';
 import { storeCatalog } from './events/store-catalog.ts';
 import type { Clock } from './lib/clock.ts';
 import type { MasterKeys } from './lib/crypto.ts';
@@ -19,23 +22,34 @@ export type Prepared = {
   readonly keys: MasterKeys;
   readonly urls: LoginUrls;
   readonly first: BootstrapResult<BootstrappedClient>;
+  /** Undefined: there is none, or it is closed. */
+  readonly demo: Demo | undefined;
   /** Stops the embedded database; nothing for one of the operator's. */
   readonly stop: () => Promise<void>;
 };
 
 const PRISMA_DIRECTORY = join(import.meta.dirname, '../prisma');
 
+export type PrepareOptions = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** The one the server listens on, whatever PORT says. */
+  readonly port: number;
+};
+
 /** Starts the embedded database if there is no other, migrates, makes the logins and the first accounts. Safe to repeat. */
-export async function prepare(config: Config, log: Log, clock: Clock): Promise<Prepared> {
+export async function prepare(options: PrepareOptions): Promise<Prepared> {
+  const { config, log } = options;
   const keys = config.masterKeys ?? (await loadMasterKey(config.dataDirectory));
   const database = await openDatabase(config, log);
   try {
     await migrate({ url: database.url, directory: PRISMA_DIRECTORY, log });
     const urls = await provisionLogins({ ownerUrl: database.url, key: keys[0] });
-    const first = await withOwnerSession(database.url, (session) =>
-      withStartLock(session, { work: () => furnish(database.url, config, log, clock) }),
+    const furnished = await withOwnerSession(database.url, (session) =>
+      withStartLock(session, { work: () => furnish(database.url, keys, options) }),
     );
-    return { keys, urls, first, stop: database.stop };
+    return { keys, urls, ...furnished, stop: database.stop };
   } catch (error) {
     await database.stop();
     throw error;
@@ -47,32 +61,62 @@ async function openDatabase(config: Config, log: Log): Promise<{ url: string; st
   return startEmbeddedPostgres({ directory: join(config.dataDirectory, 'postgres'), log });
 }
 
-/** What the owner alone may do: queues, partitions, the catalogue, the first accounts. Processes that start at once take turns. */
-async function furnish(url: string, config: Config, log: Log, clock: Clock): Promise<Prepared['first']> {
-  const owner = createPool({
+type Furnished = Pick<Prepared, 'first' | 'demo'>;
+
+/** What the owner alone may do: queues, partitions, the catalogue, the first accounts, the demo. Processes that start at once take turns. */
+async function furnish(url: string, keys: MasterKeys, options: PrepareOptions): Promise<Furnished> {
+  const { log } = options;
+  const pool = createPool({
     url,
     maxConnections: 2,
     queryTimeoutMs: 0, // Tables may have to be changed.
     onIdleError: (error) => log.warn({ error }, 'a connection of the owner broke'),
   });
   try {
-    await installJobs(owner);
-    await owner.query('SELECT optio.ensure_partitions()');
-    await storeCatalog(owner);
-    const { adminEmail, adminPassword, clientId, clientSecret } = config.bootstrap;
-    return await bootstrap({
-      pool: owner,
-      clock,
-      options: { adminEmail, ...(adminPassword === undefined ? {} : { adminPassword }) },
-      bootstrapClient: bootstrapClient(
-        {
-          ...(clientId === undefined ? {} : { clientId }),
-          ...(clientSecret === undefined ? {} : { clientSecret }),
-        },
-        clock,
-      ),
-    });
+    await installJobs(pool);
+    await pool.query('SELECT optio.ensure_partitions()');
+    await storeCatalog(pool);
+    const first = await makeFirst(pool, options);
+    return { first, demo: await furnishDemo(pool, keys, first.admin.email, options) };
   } finally {
-    await owner.end();
+    await pool.end();
   }
+}
+
+function makeFirst(pool: Pool, { config, clock }: PrepareOptions): Promise<Prepared['first']> {
+  const { adminEmail, adminPassword, clientId, clientSecret } = config.bootstrap;
+  return bootstrap({
+    pool,
+    clock,
+    options: { adminEmail, ...(adminPassword === undefined ? {} : { adminPassword }) },
+    bootstrapClient: bootstrapClient(
+      {
+        ...(clientId === undefined ? {} : { clientId }),
+        ...(clientSecret === undefined ? {} : { clientSecret }),
+      },
+      clock,
+    ),
+  });
+}
+
+async function furnishDemo(
+  pool: Pool,
+  keys: MasterKeys,
+  adminEmail: string,
+  { config, clock, port }: PrepareOptions,
+): Promise<Demo | undefined> {
+  if (!config.demo) {
+    await closeDemo(pool, clock);
+    return undefined;
+  }
+  const receiverUrl = `http://${hostToCall(config.host)}:${port}${RECEIVER_PATH}`;
+  const { retrySeconds } = config.webhooks;
+  const servesReceiver = config.role !== 'worker';
+  return openDemo({ pool, clock, keys, adminEmail, receiverUrl, retrySeconds, servesReceiver });
+}
+
+/** An address of this machine that the server listens on, as it stands in a URL. */
+function hostToCall(host: string): string {
+  if (['0.0.0.0', '::', 'localhost'].includes(host)) return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }

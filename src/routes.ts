@@ -24,6 +24,8 @@ export type RoutesOptions = {
   readonly graphql: (request: Request, requestId: string, address: string) => Promise<Response>;
   readonly oauth: Hono<HttpEnv>;
   readonly pages: readonly Hono<HttpEnv>[];
+  /** The built-in receiver, where there is a demo. */
+  readonly demo?: Hono<HttpEnv> | undefined;
   readonly rest: RestDependencies;
   readonly health: HealthDeps;
   readonly metrics: MetricsRouteDeps;
@@ -42,6 +44,7 @@ export type RoutesOptions = {
  * | /docs | the same as a page, with the files it is made of | none |
  * | /login, /logout, /account | pages for people | session; CSRF token and Origin of every form |
  * | /forgot, /reset, /invitation | pages of links in mails | the token in the link; CSRF token and Origin of every form |
+ * | /demo/receiver | the built-in receiver of the demo, where there is one | none to look; signatures to be answered |
  * | /graphql | GraphQL over HTTP, SSE and WebSocket | bearer token or session; scope and role in the feature |
  * | /graphql for a browser | GraphiQL, with the files it is made of | none |
  *
@@ -60,6 +63,7 @@ export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
   app.route('/', createOpenApiRoutes({ rest, publicUrl }));
   app.route('/', createDocsRoutes());
   app.route('/', createGraphiQLRoutes());
+  if (options.demo !== undefined) app.route('/', options.demo);
   app.all('/graphql', (c) => options.graphql(c.req.raw, c.get('requestId'), c.get('clientAddress')));
   return app;
 }

@@ -16,7 +16,7 @@ const FLOORS = [
   ['accounts', 'audit'],
   ['events'],
   ['learning', 'webhooks', 'oauth', 'lti'],
-  ['graphql', 'rest'],
+  ['graphql', 'rest', 'demo'],
 ] as const satisfies readonly (readonly string[])[];
 const FOLDERS: readonly string[] = FLOORS.flat();
 /** Programs of their own, which know the server by its protocols. */

@@ -61,6 +61,17 @@ describe('defaults in development', () => {
     expect(readConfig(variables).webhooks.allow).toHaveLength(ranges);
   });
 
+  it.each([
+    ['the embedded database', {}, true],
+    ['the embedded database, refused', { DEMO: '0' }, false],
+    ["the operator's database", { DATABASE_URL }, false],
+    ["the operator's database, asked for", { DATABASE_URL, DEMO: '1' }, true],
+    ['the embedded database in production', PRODUCTION, false],
+    ['the embedded database in production, refused', { ...PRODUCTION, DEMO: '0' }, false],
+  ])('with %s: a demo only where nobody has data of their own', (_name, variables, demo) => {
+    expect(readConfig(variables).demo).toBe(demo);
+  });
+
   it('count an empty variable as unset', () => {
     const names = ['PORT', 'DATABASE_URL', 'ROLE', 'MASTER_KEY', 'WEBHOOK_ALLOW_CIDRS', 'NODE_ENV'];
     const empty = Object.fromEntries(names.map((name) => [name, '']));
@@ -85,6 +96,13 @@ describe('defaults in production', () => {
     const variables = { ...PRODUCTION, WEBHOOK_ALLOW_HTTP: '1', WEBHOOK_ALLOW_CIDRS: '10.1.0.0/16' };
     expect(readConfig({ ...PRODUCTION, REQUIRE_SECOND_FACTOR: '0' }).requireSecondFactor).toBe(false);
     expect(readConfig(variables).webhooks).toMatchObject({ allowHttp: true, allow: [expect.anything()] });
+  });
+
+  it('refuse the demo by its name', () => {
+    expect(refusalOf({ ...PRODUCTION, DEMO: '1' })).toBe(
+      'The settings do not fit:\n  DEMO: expected 0 in production, where accounts with known passwords would be open to anybody',
+    );
+    expect(refusalOf({ NODE_ENV: 'production', DEMO: '1' }).match(/^ {2}\w+:/gm)).toHaveLength(3);
   });
 
   it.each(['MASTER_KEY', 'PUBLIC_URL'])('do not include %s, which is required', (name) => {
@@ -194,6 +212,7 @@ describe('faults', () => {
     ['ROLE', 'scheduler', 'all, api or worker'],
     ['MASTER_KEY', 'c2hvcnQ=', '32 bytes in base64'],
     ['MASTER_KEY', `${KEY},c2hvcnQ=`, '32 bytes in base64'],
+    ['DEMO', 'yes', '0 or 1'],
     ['BOOTSTRAP_ADMIN_EMAIL', 'admin', 'an email address'],
     ['BOOTSTRAP_ADMIN_PASSWORD', 'short', 'at least 12 characters'],
     ['BOOTSTRAP_CLIENT_ID', 'with space', 'visible ASCII'],

@@ -81,9 +81,10 @@ async function attempt(
   return { delivery, startedAt, requestHeaders: maskHeaders(headers), result, outcome };
 }
 
-function requestHeaders(
-  target: Target,
-  delivery: ClaimedDelivery,
+/** The headers of an attempt that is made now, in the order in which they are sent. */
+export function requestHeaders(
+  target: Pick<Target, 'headers' | 'secrets'>,
+  delivery: Pick<ClaimedDelivery, 'id' | 'eventId' | 'eventType'>,
   body: Buffer,
   now: Date,
 ): readonly [string, string][] {

@@ -27,7 +27,7 @@ afterAll(async () => {
 
 /** What a server says that does not start. */
 async function refusalOf(environment: Environment): Promise<string> {
-  const server = runServer({ DATA_DIR: data.path, PORT: '0', ...environment });
+  const server = runServer({ DATA_DIR: data.path, PORT: '0', DEMO: '0', ...environment });
   expect(await server.exited).toEqual({ code: 1, signal: null });
   expect(server.output()).not.toMatch(/^\s+at /m);
   return server.output();

@@ -38,7 +38,7 @@ const READY = /\bready role=\w+ port=(\d+)/;
 
 /**
  * Starts a server and waits until it says that it is ready. It listens on a free port; targets on the loopback
- * interface are allowed; its client is `CLIENT`. Throws with its output when it ends before.
+ * interface are allowed; its client is `CLIENT`; it shows no demo. Throws with its output when it ends before.
  */
 export async function startServer(environment: Environment): Promise<RunningServer> {
   const server = runServer({
@@ -47,6 +47,7 @@ export async function startServer(environment: Environment): Promise<RunningServ
     BOOTSTRAP_CLIENT_SECRET: CLIENT.secret,
     WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8',
     PORT: '0',
+    DEMO: '0',
     ...environment,
   });
   const port = await readPort(server);

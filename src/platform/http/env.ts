@@ -17,6 +17,8 @@ export type HttpVariables = {
   organizationId?: string;
   /** Where the request is traced: the id of its trace; for the log. */
   traceId?: string;
+  /** Set where requests come all the time and say nothing new: their lines of the access log are for debugging. */
+  isRoutine?: boolean;
 };
 
 export type HttpEnv = { Variables: HttpVariables; Bindings: ConnectionBindings };

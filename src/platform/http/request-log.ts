@@ -34,7 +34,8 @@ export function requestLog({ log, clock, trustedProxies }: RequestLogOptions): M
     await next();
     c.res.headers.set('X-Request-Id', requestId);
     const organizationId = c.get('organizationId');
-    c.get('log')[QUIET_PATHS.has(c.req.path) ? 'debug' : 'info'](
+    const isQuiet = QUIET_PATHS.has(c.req.path) || c.get('isRoutine') === true;
+    c.get('log')[isQuiet ? 'debug' : 'info'](
       {
         method: c.req.method,
         path: c.req.path,

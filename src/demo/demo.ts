@@ -1,0 +1,69 @@
+/** The demo: opened or closed at a start, and, while the server runs, a receiver and a trickle of events. */
+import type { Hono } from 'hono';
+import type { Pool } from 'pg';
+import type { EmitDependencies } from '../events/emit.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { MasterKeys } from '../lib/crypto.ts';
+import type { Tenancy } from '../platform/database/tenancy.ts';
+import type { HttpEnv } from '../platform/http/env.ts';
+import type { Cast } from './activity.ts';
+import { findCast } from './cast.ts';
+import { createReceiver } from './receiver.ts';
+import { createReceiverRoutes } from './routes.ts';
+import { type SeedOptions, seedDemo } from './seed.ts';
+import { moveTargets, selectDemoOrganization, setDemoOpen } from './statements.ts';
+import { startTrickle } from './trickle.ts';
+import { createVerification } from './verification.ts';
+
+/** A demo that is open. */
+export type Demo = { readonly organizationId: string; readonly cast: Cast };
+
+/** Seeds the demo where it is missing, opens its accounts, and leads its subscriptions to the receiver. Safe to repeat. */
+export async function openDemo(options: SeedOptions & { readonly servesReceiver: boolean }): Promise<Demo> {
+  const { pool, clock, receiverUrl } = options;
+  const organizationId = (await findDemo(pool)) ?? (await seedDemo(options));
+  await pool.query(setDemoOpen(true, clock.now()));
+  // Where the receiver is, only the process knows that serves it.
+  if (options.servesReceiver) await pool.query(moveTargets(organizationId, receiverUrl, clock.now()));
+  return { organizationId, cast: await findCast(pool, organizationId) };
+}
+
+/** Closes the accounts and the client whose passwords everybody knows, if this database ever held a demo. */
+export async function closeDemo(pool: Pool, clock: Clock): Promise<void> {
+  await pool.query(setDemoOpen(false, clock.now()));
+}
+
+async function findDemo(pool: Pool): Promise<string | undefined> {
+  const { rows } = await pool.query<{ id: string }>(selectDemoOrganization());
+  return rows[0]?.id;
+}
+
+export type RunningDemo = {
+  readonly routes: Hono<HttpEnv>;
+  /** No more events; what is slow answers at once. */
+  readonly stop: () => Promise<void>;
+};
+
+export type RunOptions = EmitDependencies & {
+  readonly demo: Demo;
+  /** Logs in as a member of the role optio_worker. */
+  readonly pool: Pool;
+  readonly tenancy: Tenancy;
+  readonly keys: MasterKeys;
+  /** Whether this process lets events happen. */
+  readonly trickles: boolean;
+  readonly onError: (error: Error) => void;
+};
+
+/** Starts the receiver and the trickle. */
+export function runDemo(options: RunOptions): RunningDemo {
+  const receiver = createReceiver({ verify: createVerification(options), clock: options.clock });
+  const trickle = options.trickles ? startTrickle({ ...options, ...options.demo }) : undefined;
+  return {
+    routes: createReceiverRoutes(receiver),
+    stop: async () => {
+      receiver.close();
+      await trickle?.stop();
+    },
+  };
+}
