@@ -17,6 +17,7 @@ import type { Log } from './platform/log.ts';
 import { loadMasterKey } from './platform/master-key.ts';
 import { migrate } from './platform/migrate/migrate.ts';
 import { withOwnerSession, withStartLock } from './platform/migrate/owner-session.ts';
+import { checkTargetUrl } from './platform/outbound/target-url.ts';
 
 export type Prepared = {
   readonly keys: MasterKeys;
@@ -103,16 +104,30 @@ async function furnishDemo(
   pool: Pool,
   keys: MasterKeys,
   adminEmail: string,
-  { config, clock, port }: PrepareOptions,
+  { config, log, clock, port }: PrepareOptions,
 ): Promise<Demo | undefined> {
   if (!config.demo) {
     await closeDemo(pool, clock);
     return undefined;
   }
   const receiverUrl = `http://${hostToCall(config.host)}:${port}${RECEIVER_PATH}`;
+  for (const warning of demoWarnings(config, receiverUrl)) log.warn({}, warning);
   const { retrySeconds } = config.webhooks;
   const servesReceiver = config.role !== 'worker';
   return openDemo({ pool, clock, keys, adminEmail, receiverUrl, retrySeconds, servesReceiver });
+}
+
+/** What an operator should know who shows a demo in an unusual place. */
+function demoWarnings({ host, webhooks }: Config, receiverUrl: string): readonly string[] {
+  const target = checkTargetUrl(receiverUrl, webhooks);
+  return [
+    ...(['127.0.0.1', '::1', 'localhost'].includes(host)
+      ? []
+      : [`whoever reaches ${host} can sign in to the demo, whose passwords are known; DEMO=0 closes it`]),
+    ...(target.ok
+      ? []
+      : [`nothing of the demo is delivered: its receiver is at ${receiverUrl}. ${target.reason}`]),
+  ];
 }
 
 /** An address of this machine that the server listens on, as it stands in a URL. */

@@ -13,7 +13,7 @@ export type Happening = {
 };
 
 /** What happens at a school, as opposed to its webhooks. */
-type SchoolEvent = Exclude<EventTypeName, 'webhook.test' | 'webhook.subscription.disabled'>;
+export type SchoolEvent = Exclude<EventTypeName, 'webhook.test' | 'webhook.subscription.disabled'>;
 
 /** How often each type happens, in parts of a hundred. */
 const SHARES: readonly (readonly [SchoolEvent, number])[] = [
@@ -25,9 +25,13 @@ const SHARES: readonly (readonly [SchoolEvent, number])[] = [
   ['user.registered', 3],
 ];
 
-/** An event at this time; the same chance gives the same one. */
-export function happeningAt(at: Date, cast: Cast, chance: Chance): Happening {
-  const type = pickType(chance);
+/** An event at this time, of this type or of any; the same chance gives the same one. */
+export function happeningAt(
+  at: Date,
+  cast: Cast,
+  chance: Chance,
+  type: SchoolEvent = pickType(chance),
+): Happening {
   const quest = chance.pick(QUESTS);
   const data = { user_id: chance.pick(cast.students), ...dataOf(type, { at, quest, cast, chance }) };
   return { type, data };

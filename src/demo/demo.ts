@@ -4,16 +4,20 @@ import type { Pool } from 'pg';
 import type { EmitDependencies } from '../events/emit.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
+import { type Repeating, repeat } from '../lib/repeat.ts';
 import type { Tenancy } from '../platform/database/tenancy.ts';
 import type { HttpEnv } from '../platform/http/env.ts';
 import type { Cast } from './activity.ts';
 import { findCast } from './cast.ts';
+import { cancelLongHeld } from './held.ts';
 import { createReceiver } from './receiver.ts';
 import { createReceiverRoutes } from './routes.ts';
 import { type SeedOptions, seedDemo } from './seed.ts';
 import { moveTargets, selectDemoOrganization, setDemoOpen } from './statements.ts';
 import { startTrickle } from './trickle.ts';
 import { createVerification } from './verification.ts';
+
+const HOUR_MS = 3_600_000;
 
 /** A demo that is open. */
 export type Demo = { readonly organizationId: string; readonly cast: Cast };
@@ -58,12 +62,19 @@ export type RunOptions = EmitDependencies & {
 /** Starts the receiver and the trickle. */
 export function runDemo(options: RunOptions): RunningDemo {
   const receiver = createReceiver({ verify: createVerification(options), clock: options.clock });
-  const trickle = options.trickles ? startTrickle({ ...options, ...options.demo }) : undefined;
+  const work = options.trickles ? [startTrickle({ ...options, ...options.demo }), tidy(options)] : [];
   return {
     routes: createReceiverRoutes(receiver),
     stop: async () => {
       receiver.close();
-      await trickle?.stop();
+      await Promise.all(work.map((repeating) => repeating.stop()));
     },
   };
+}
+
+function tidy({ demo, pool, clock, onError }: RunOptions): Repeating {
+  return repeat(() => cancelLongHeld(pool, demo.organizationId, clock.now()), {
+    intervalMs: HOUR_MS,
+    onError,
+  });
 }

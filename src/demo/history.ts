@@ -2,14 +2,15 @@
 import { envelope } from '../events/envelope.ts';
 import type { EventTypeName } from '../events/event-type.ts';
 import { createIdGenerator } from '../lib/ids.ts';
-import { type Cast, type Happening, happeningAt } from './activity.ts';
+import { type Cast, type Happening, happeningAt, type SchoolEvent } from './activity.ts';
 import type { Chance } from './chance.ts';
 import { type PastDelivery, playDelivery, type Subscriber } from './past-delivery.ts';
 import { timesOfWeek } from './week.ts';
 
-const HOUR_MS = 3_600_000;
-/** When an admin tried out a receiver. */
-const TEST_AGO_MS = 70 * HOUR_MS;
+/** As a subscription is told that its receiver answered 410. */
+export const GONE_REASON = 'The receiver answered 410 Gone: it wants no more deliveries.';
+
+const TEST_AFTER_MS = 90_000;
 
 export type PastEvent = {
   readonly id: string;
@@ -22,8 +23,8 @@ export type History = {
   /** Oldest first, as their ids. */
   readonly events: readonly PastEvent[];
   readonly deliveries: readonly PastDelivery[];
-  /** When the subscription whose receiver is gone was disabled; null before its first 410. */
-  readonly disabledAt: Date | null;
+  /** When the turn of a subscription came, by its id. */
+  readonly turns: ReadonlyMap<string, Date>;
 };
 
 export type HistoryOptions = {
@@ -40,30 +41,29 @@ export type HistoryOptions = {
 
 /** What happened in the week before `now`. Every attempt lies before it; what is to come waits. */
 export function pastWeek(options: HistoryOptions): History {
-  const { organizationId, subscribers, cast, adminId, now, chance } = options;
-  const usual: readonly Moment[] = timesOfWeek(now, chance).map((at) => ({
-    at,
-    ...happeningAt(at, cast, chance),
-  }));
-  const refusal = findRefusal(usual, subscribers, now);
-  const timeline = [...usual, ...testEvent(now, adminId, subscribers), ...refusal.told].toSorted(
-    (a, b) => a.at.getTime() - b.at.getTime(),
-  );
+  const { organizationId, subscribers } = options;
+  const usual = [...usualMoments(options), ...latestMoments(options)];
+  const turns = findTurns(usual, subscribers);
+  const timeline = [...usual, ...testEvent(usual, options), ...endTold(subscribers, turns)];
   const nextId = idsAlong();
   const events: PastEvent[] = [];
   const deliveries: PastDelivery[] = [];
-  for (const { at, type, data, only } of timeline) {
+  for (const { at, type, data, only } of timeline.toSorted((a, b) => a.at.getTime() - b.at.getTime())) {
     const body = envelope({ type, occurredAt: at, data, organizationId });
     const event = { id: nextId(at), type, occurredAt: at, body };
     events.push(event);
     for (const subscriber of subscribers.filter((one) => (only ? one === only : wants(one, type)))) {
-      const id = nextId(at);
-      deliveries.push(
-        playDelivery({ ...options, id, event, subscriber, ...refusal, isTest: only !== undefined }),
-      );
+      const question = {
+        ...options,
+        event,
+        subscriber,
+        turnAt: turns.get(subscriber.id),
+        isTest: only !== undefined,
+      };
+      deliveries.push(playDelivery({ ...question, id: nextId(at) }));
     }
   }
-  return { events, deliveries, disabledAt: refusal.disabledAt };
+  return { events, deliveries, turns };
 }
 
 type Moment = Happening & {
@@ -72,33 +72,68 @@ type Moment = Happening & {
   readonly only?: Subscriber;
 };
 
-/** The first event that met the 410, and the event that tells of it. */
-function findRefusal(
-  usual: readonly Moment[],
-  subscribers: readonly Subscriber[],
-  now: Date,
-): { readonly disabledAt: Date | null; readonly told: readonly Moment[] } {
-  const gone = subscribers.find(({ definition }) => definition.turn?.kind === 'gone');
-  const agoMs = gone?.definition.turn?.agoMs ?? 0;
-  const met = usual.find(
-    ({ at, type }) => gone && wants(gone, type) && now.getTime() - at.getTime() <= agoMs,
-  );
-  if (gone === undefined || met === undefined) return { disabledAt: null, told: [] };
-  const data = {
-    subscription_id: gone.id,
-    target_url: gone.targetUrl,
-    reason: 'The receiver answered 410 Gone: it wants no more deliveries.',
-    disabled_at: met.at.toISOString(),
-  };
-  // It is told a moment after.
-  const at = new Date(met.at.getTime() + 40);
-  return { disabledAt: met.at, told: [{ at, type: 'webhook.subscription.disabled', data }] };
+function usualMoments({ cast, now, chance }: HistoryOptions): readonly Moment[] {
+  return timesOfWeek(now, chance).map((at) => ({ at, ...happeningAt(at, cast, chance) }));
 }
 
-function testEvent(now: Date, adminId: string, [only]: readonly Subscriber[]): readonly Moment[] {
-  if (only === undefined) return [];
+/** The last half hour is busy whatever the hour, so that retries are under way. */
+function latestMoments({ cast, now, chance }: HistoryOptions): readonly Moment[] {
+  return LATEST.map(([type, agoMinutes]) => {
+    const at = new Date(now.getTime() - Math.round((agoMinutes + chance.next()) * 60_000));
+    return { at, ...happeningAt(at, cast, chance, type) };
+  });
+}
+
+const LATEST: readonly (readonly [SchoolEvent, number])[] = [
+  ['badge.earned', 28],
+  ['task.submitted', 24],
+  ['grade.updated', 21],
+  ['task.completed', 18],
+  ['badge.earned', 14],
+  ['quest.completed', 11],
+  ['grade.updated', 8],
+  ['task.completed', 5],
+  ['badge.earned', 3],
+  ['grade.updated', 1],
+];
+
+/** A turn came with one of the last events that the subscription wants. */
+function findTurns(usual: readonly Moment[], subscribers: readonly Subscriber[]): ReadonlyMap<string, Date> {
+  return new Map(
+    subscribers.flatMap((subscriber) => {
+      const { turn } = subscriber.definition;
+      if (turn === undefined) return [];
+      const wanted = usual.filter(({ type }) => wants(subscriber, type)).map(({ at }) => at);
+      const turnAt = wanted.toSorted((a, b) => a.getTime() - b.getTime()).at(-turn.eventsAgo) ?? wanted[0];
+      return turnAt === undefined ? [] : [[subscriber.id, turnAt]];
+    }),
+  );
+}
+
+/** The events that tell of subscriptions that were disabled, a moment after. */
+function endTold(subscribers: readonly Subscriber[], turns: ReadonlyMap<string, Date>): readonly Moment[] {
+  return subscribers.flatMap(({ id, definition, targetUrl }) => {
+    const turnAt = turns.get(id);
+    if (definition.turn?.kind !== 'gone' || turnAt === undefined) return [];
+    const data = {
+      subscription_id: id,
+      target_url: targetUrl,
+      reason: GONE_REASON,
+      disabled_at: turnAt.toISOString(),
+    };
+    return [{ at: new Date(turnAt.getTime() + 40), type: 'webhook.subscription.disabled' as const, data }];
+  });
+}
+
+/** In the middle of the week, in working hours, an admin tried out a receiver. */
+function testEvent(
+  usual: readonly Moment[],
+  { adminId, subscribers: [only] }: HistoryOptions,
+): readonly Moment[] {
+  const middle = usual[Math.floor(usual.length / 2)];
+  if (middle === undefined || only === undefined) return [];
   const data = { message: 'Hello from Optio Connect.', requested_by: adminId };
-  return [{ at: new Date(now.getTime() - TEST_AGO_MS), type: 'webhook.test', data, only }];
+  return [{ at: new Date(middle.at.getTime() + TEST_AFTER_MS), type: 'webhook.test', data, only }];
 }
 
 function wants({ definition: { eventTypes } }: Subscriber, type: EventTypeName): boolean {

@@ -41,8 +41,8 @@ export type DeliveryQuestion = Pick<HistoryOptions, 'retrySeconds' | 'now' | 'ch
   readonly id: string;
   readonly event: PastEvent;
   readonly subscriber: Subscriber;
-  /** When the subscription that was refused for good was disabled. */
-  readonly disabledAt: Date | null;
+  /** When the turn of the subscription came; undefined: it has none. */
+  readonly turnAt: Date | undefined;
   readonly isTest: boolean;
 };
 
@@ -55,11 +55,9 @@ export function playDelivery(question: DeliveryQuestion): PastDelivery {
 }
 
 /** What came after a pause or after the end waits. */
-function isHeld({ event, subscriber, disabledAt, now, isTest }: DeliveryQuestion): boolean {
-  const { turn } = subscriber.definition;
-  if (turn === undefined || turn.kind === 'broken' || isTest) return false;
-  if (turn.kind === 'gone') return disabledAt !== null && event.occurredAt > disabledAt;
-  return now.getTime() - event.occurredAt.getTime() <= turn.agoMs;
+function isHeld({ event, subscriber, turnAt, isTest }: DeliveryQuestion): boolean {
+  if (turnAt === undefined || isTest || subscriber.definition.turn?.kind === 'broken') return false;
+  return event.occurredAt > turnAt;
 }
 
 type Played = Pick<PastDelivery, 'status' | 'dueAt' | 'completedAt' | 'attempts'>;
@@ -86,9 +84,9 @@ function playAttempts(question: DeliveryQuestion): Played {
 }
 
 function playAttempt(question: DeliveryQuestion, number: number, startedAt: Date): PastAttempt {
-  const { id, event, subscriber, retrySeconds, now, chance } = question;
-  const agoMs = now.getTime() - startedAt.getTime();
-  const result = pastResult(subscriber.definition, { agoMs, number }, chance);
+  const { id, event, subscriber, retrySeconds, turnAt, chance } = question;
+  const hasTurned = turnAt !== undefined && startedAt >= turnAt;
+  const result = pastResult(subscriber.definition, { hasTurned, number }, chance);
   const delivery = { id, eventId: event.id, eventType: event.type };
   const headers = requestHeaders(subscriber.target, delivery, Buffer.from(event.body), startedAt);
   const outcome = decideOutcome({

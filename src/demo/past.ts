@@ -6,15 +6,15 @@ import type { DemoSubscription } from './subscriptions.ts';
 
 const TIMEOUT_MS = 10_000;
 
-/** The answer to the attempt of this number, made this long ago. */
+/** The answer to the attempt of this number; `hasTurned`: what became of the subscription was so by then. */
 export function pastResult(
   subscription: DemoSubscription,
-  attempt: { readonly agoMs: number; readonly number: number },
+  attempt: { readonly hasTurned: boolean; readonly number: number },
   chance: Chance,
 ): AttemptResult {
   const { turn, behaviour } = subscription;
   // Before its turn a receiver was as good as any.
-  const mood = turn === undefined || attempt.agoMs <= turn.agoMs ? behaviour : 'ok';
+  const mood = turn === undefined || attempt.hasTurned ? behaviour : 'ok';
   return ANSWERS[mood](attempt.number, chance);
 }
 

@@ -3,6 +3,7 @@ import type { PoolClient } from 'pg';
 import { type MasterKeys, seal } from '../lib/crypto.ts';
 import { createIdGenerator, newId } from '../lib/ids.ts';
 import { generateSecret, parseSecret } from '../webhooks/signature.ts';
+import { GONE_REASON, type History } from './history.ts';
 import type { Subscriber } from './past-delivery.ts';
 import { insertSecret, insertSubscription, type SubscriptionRow } from './statements.ts';
 import { DEMO_SUBSCRIPTIONS, type DemoSubscription } from './subscriptions.ts';
@@ -33,9 +34,7 @@ export type SubscriptionsOptions = {
   readonly organizationId: string;
   readonly subscribers: readonly NewSubscriber[];
   readonly keys: MasterKeys;
-  readonly now: Date;
-  /** When the one whose receiver is gone was disabled. */
-  readonly disabledAt: Date | null;
+  readonly turns: History['turns'];
 };
 
 export async function seedSubscriptions(tx: PoolClient, options: SubscriptionsOptions): Promise<void> {
@@ -50,7 +49,7 @@ export async function seedSubscriptions(tx: PoolClient, options: SubscriptionsOp
 
 function toRow(
   { id, targetUrl, definition, createdAt }: NewSubscriber,
-  { keys, now, disabledAt }: SubscriptionsOptions,
+  { keys, turns }: SubscriptionsOptions,
 ): SubscriptionRow {
   const { description, eventTypes, customHeaders, rateLimitPerSecond = null } = definition;
   return {
@@ -58,7 +57,7 @@ function toRow(
     targetUrl,
     description,
     eventTypes,
-    ...stateOf(definition, now, disabledAt),
+    ...stateOf(definition, turns.get(id)),
     sealedHeaders:
       customHeaders === undefined ? null : seal(keys, Buffer.from(JSON.stringify(customHeaders)), id),
     rateLimitPerSecond,
@@ -68,12 +67,10 @@ function toRow(
 
 type State = Pick<SubscriptionRow, 'status' | 'disabledReason' | 'disabledAt' | 'updatedAt'>;
 
-function stateOf({ turn }: DemoSubscription, now: Date, disabledAt: Date | null): State {
+function stateOf({ turn }: DemoSubscription, turnAt: Date | undefined): State {
   const calm = { disabledReason: null, disabledAt: null, updatedAt: null };
-  if (turn?.kind === 'paused') {
-    return { ...calm, status: 'PAUSED', updatedAt: new Date(now.getTime() - turn.agoMs) };
-  }
-  if (turn?.kind !== 'gone' || disabledAt === null) return { ...calm, status: 'ACTIVE' };
-  const disabledReason = 'The receiver answered 410 Gone: it wants no more deliveries.';
-  return { status: 'DISABLED', disabledReason, disabledAt, updatedAt: disabledAt };
+  if (turn === undefined || turn.kind === 'broken' || turnAt === undefined)
+    return { ...calm, status: 'ACTIVE' };
+  if (turn.kind === 'paused') return { ...calm, status: 'PAUSED', updatedAt: turnAt };
+  return { status: 'DISABLED', disabledReason: GONE_REASON, disabledAt: turnAt, updatedAt: turnAt };
 }

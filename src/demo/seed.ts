@@ -49,7 +49,7 @@ export async function seedDemo(options: SeedOptions): Promise<string> {
     const subscribers = makeSubscribers(options.receiverUrl, now);
     const chance = createChance(SEED);
     const history = pastWeek({ ...people, organizationId, subscribers, retrySeconds, now, chance });
-    await seedSubscriptions(tx, { organizationId, subscribers, keys, now, disabledAt: history.disabledAt });
+    await seedSubscriptions(tx, { organizationId, subscribers, keys, turns: history.turns });
     await tx.query(insertEvents(organizationId, history.events));
     await tx.query(insertDeliveries(organizationId, history.deliveries));
     await tx.query(insertAttempts(organizationId, history.deliveries));

@@ -2,8 +2,6 @@
 import type { EventTypeName } from '../events/event-type.ts';
 import type { Behaviour } from './receiver.ts';
 
-const HOUR_MS = 3_600_000;
-
 export type DemoSubscription = {
   /** The end of its URL. */
   readonly name: string;
@@ -13,8 +11,11 @@ export type DemoSubscription = {
   readonly eventTypes: readonly (EventTypeName | '*')[];
   readonly rateLimitPerSecond?: number;
   readonly customHeaders?: readonly (readonly [string, string])[];
-  /** What became of it, and how long ago. Left out: nothing, it is well. */
-  readonly turn?: { readonly kind: 'paused' | 'gone' | 'broken'; readonly agoMs: number };
+  /**
+   * What became of it, and how many of its events ago: so the state is there at whatever hour of the night somebody
+   * starts the demo. Left out: nothing, it is well.
+   */
+  readonly turn?: { readonly kind: 'paused' | 'gone' | 'broken'; readonly eventsAgo: number };
 };
 
 export const DEMO_SUBSCRIPTIONS: readonly DemoSubscription[] = [
@@ -42,7 +43,7 @@ export const DEMO_SUBSCRIPTIONS: readonly DemoSubscription[] = [
     description: 'Parent newsletter: its database is broken',
     behaviour: 'error',
     eventTypes: ['badge.earned', 'grade.updated'],
-    turn: { kind: 'broken', agoMs: 5 * HOUR_MS },
+    turn: { kind: 'broken', eventsAgo: 16 },
   },
   {
     name: 'submission-inbox',
@@ -62,13 +63,13 @@ export const DEMO_SUBSCRIPTIONS: readonly DemoSubscription[] = [
     description: 'Student records: paused while it is being moved',
     behaviour: 'ok',
     eventTypes: ['user.registered', 'grade.updated'],
-    turn: { kind: 'paused', agoMs: 20 * HOUR_MS },
+    turn: { kind: 'paused', eventsAgo: 30 },
   },
   {
     name: 'old-gradebook',
     description: 'Old gradebook: switched off for good',
     behaviour: 'gone',
     eventTypes: ['grade.updated'],
-    turn: { kind: 'gone', agoMs: 52 * HOUR_MS },
+    turn: { kind: 'gone', eventsAgo: 45 },
   },
 ];
