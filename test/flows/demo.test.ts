@@ -96,7 +96,7 @@ describe('A later start', () => {
     server = await start({ DEMO: '0' });
     await expect(connectClient(server, DEMO)).rejects.toThrow('The client is suspended.');
     expect((await fetch(`${server.url}/demo/receiver`)).status).toBe(404);
-    expect(server.output()).not.toMatch(/demo/i);
+    expect(server.output()).not.toMatch(/riverside/i);
     expect((await connectClient(server)).token).not.toBe('');
     await server.stop();
   });
