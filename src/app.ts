@@ -8,6 +8,7 @@ import { startPeople } from './accounts/people.ts';
 import { startRefusals } from './audit/refusals.ts';
 import type { Config } from './config.ts';
 import { runDemo } from './demo/demo.ts';
+import { DEMO_ACCOUNTS, DEMO_PASSWORD } from './demo/school.ts';
 import { forgetExpiredKeys } from './events/idempotency-keys.ts';
 import { emitRegistered } from './events/registered.ts';
 import { createGraphQLServer } from './graphql/server.ts';
@@ -108,6 +109,10 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     requireSecondFactor: config.requireSecondFactor,
     record: createActRecord({ pool: authPool, clock, refusals }),
     gate,
+    demo:
+      prepared.demo === undefined
+        ? undefined
+        : { accounts: DEMO_ACCOUNTS.slice(0, 3), password: DEMO_PASSWORD },
   });
   const updates = startUpdates({
     pool: workerPool,

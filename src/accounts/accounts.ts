@@ -10,6 +10,7 @@ import { createFormTokens } from '../platform/pages/form-token.ts';
 import type { RecordAct } from './act.ts';
 import { createCredentials } from './credentials.ts';
 import { createOwnSessions, type OwnSessions } from './own-session.ts';
+import type { DemoAccounts } from './pages/demo-accounts.ts';
 import { createPageGuard, type PageGuard } from './pages/guard.ts';
 import { createAccountPages } from './pages/routes.ts';
 import { createPendingSignIns } from './pending-sign-in.ts';
@@ -33,6 +34,8 @@ export type AccountsDeps = {
   readonly record: RecordAct;
   /** What hashes passwords goes through it: `PASSWORD_GATE`. */
   readonly gate: Gate;
+  /** What anybody may sign in with; undefined where there is no demo. */
+  readonly demo?: DemoAccounts | undefined;
 };
 
 export type Accounts = {

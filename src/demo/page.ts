@@ -14,9 +14,9 @@ function intro(): Html {
 <div class="lead"><h1>Demo receiver</h1>
 <p class="muted">Webhooks can be sent here to see what comes of them. Every request is verified; one that does not come
 from this server is answered 401.</p></div>
-<dl>${Object.entries(BEHAVIOURS).map(
-    ([name, text]) => html`<dt><code>/demo/receiver/${name}</code></dt><dd>${text}</dd>`,
-  )}</dl>
+<ul class="rows">${Object.entries(BEHAVIOURS).map(
+    ([name, text]) => html`<li><code>/demo/receiver/${name}</code><span>${text}</span></li>`,
+  )}</ul>
 </section>`;
 }
 

@@ -47,6 +47,8 @@ export async function seedClient(tx: PoolClient, organizationId: string, now: Da
     status: 'APPROVED',
     grantTypes: ['client_credentials'],
     scopes: SCOPES.map((scope) => scope.name),
+    redirectUris: [],
+    requiresPkce: true,
   } as const;
   await tx.query(insertClient(client, now));
   const secret = { organizationId, id: newId(), clientRef: id, hash: sha256(clientSecret) };

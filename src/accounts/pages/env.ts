@@ -10,6 +10,7 @@ import type { Credentials } from '../credentials.ts';
 import type { SecondFactors } from '../second-factor.ts';
 import type { BrowserInfo, Session, Sessions } from '../session.ts';
 import type { SignIn } from '../sign-in.ts';
+import type { DemoAccounts } from './demo-accounts.ts';
 import type { PageGuard } from './guard.ts';
 
 export type PageContext = Context<HttpEnv>;
@@ -23,6 +24,8 @@ export type PageDeps = {
   readonly guard: PageGuard;
   readonly tokens: FormTokens;
   readonly record: RecordAct;
+  /** What anybody may sign in with; undefined where there is no demo. */
+  readonly demo?: DemoAccounts | undefined;
   readonly cookies: {
     readonly session: Cookie;
     /** Tells one browser from another before anybody has signed in, for the form of /login. */

@@ -3,6 +3,7 @@ import { html } from 'hono/html';
 import { button, field, form, note } from '../../platform/pages/elements.ts';
 import { type Html, pageResponse } from '../../platform/pages/page.ts';
 import type { Session } from '../session.ts';
+import { type DemoAccounts, demoCard } from './demo-accounts.ts';
 
 export type LoginPage = {
   readonly token: string;
@@ -11,13 +12,14 @@ export type LoginPage = {
   /** Why it is shown once more. */
   readonly error?: string;
   readonly notice?: string;
+  readonly demo?: DemoAccounts | undefined;
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
 };
 
 /** Asks for address and password. */
 export function loginPage(page: LoginPage): Promise<Response> {
-  const { token, returnTo, email = '', error, notice } = page;
+  const { token, returnTo, email = '', error, notice, demo } = page;
   const body = html`<section class="card">
 <div class="lead"><h1>Sign in</h1><p class="muted">With the account of your school.</p></div>
 ${notesOf(error, notice)}
@@ -30,7 +32,7 @@ ${field({ name: 'password', label: 'Password', type: 'password', autocomplete: '
 ${button('Sign in')}`,
 })}
 <p class="small"><a href="/forgot">Forgot your password?</a></p>
-</section>`;
+</section>${demo === undefined ? '' : demoCard(demo, { token, returnTo })}`;
   return pageResponse({ title: 'Sign in', body, ...statusAndHeaders(page) });
 }
 

@@ -41,7 +41,7 @@ async function showLogin(deps: PageDeps, c: PageContext): Promise<Response> {
 /** The form, bound to this browser by a cookie that it is given if it has none (login CSRF). */
 async function freshLogin(deps: PageDeps, c: PageContext, page: Omit<LoginPage, 'token'>): Promise<Response> {
   const visit = deps.cookies.visit.read(c.req.raw.headers) ?? randomAlphanumeric(VISIT_CHARACTERS);
-  const response = await loginPage({ ...page, token: deps.tokens.issue('login', visit) });
+  const response = await loginPage({ ...page, demo: deps.demo, token: deps.tokens.issue('login', visit) });
   response.headers.append('Set-Cookie', deps.cookies.visit.set(visit));
   return response;
 }
