@@ -1,12 +1,12 @@
 /** Start and signals. */
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { announce } from './announce.ts';
 import { type App, startApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { systemClock } from './lib/clock.ts';
 import { AppError } from './lib/errors.ts';
+import { createListener } from './platform/http/listener.ts';
 import { createLog, type Log } from './platform/log.ts';
 import { prepare } from './prepare.ts';
 
@@ -30,14 +30,11 @@ async function main(): Promise<void> {
 /** Listens first, so that a port in use stops the start before anything is touched; answers 503 until it is ready. */
 async function serve(config: Config, log: Log): Promise<void> {
   const serving: { app?: App } = {};
-  const listener = getRequestListener(
-    (request, { incoming }) => serving.app?.fetch(request, incoming.socket.remoteAddress) ?? notYet(),
-    { overrideGlobalObjects: false },
-  );
-  const server = await listen(
-    createServer((request, response) => void listener(request, response)),
-    config,
-  );
+  const listener = createListener({
+    fetch: (request, peerAddress) => serving.app?.fetch(request, peerAddress) ?? notYet(),
+    onError: (error) => log.error({ error }, 'a request failed before it was answered'),
+  });
+  const server = await listen(listener, config);
   const { port } = server.address() as AddressInfo; // It listens on a port, not on a socket file.
   const publicUrl = config.publicUrl ?? `http://localhost:${port}`;
   const prepared = await prepare({ config, log, clock: systemClock, port });

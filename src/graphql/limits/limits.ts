@@ -1,5 +1,5 @@
 /** What an operation may cost before it is executed; the same on every transport. */
-import { GraphQLError, type ValidationRule } from 'graphql';
+import { GraphQLError, type GraphQLErrorOptions, type ValidationRule } from 'graphql';
 import { limitAliases } from './aliases.ts';
 import { limitDepth } from './depth.ts';
 
@@ -37,15 +37,19 @@ export function limitRules({ maxDepth, maxAliases }: Limits): readonly Validatio
 
 /** The same code and status for every parse error on every transport; an overlong document's in our words. */
 export function explainParseError(error: unknown, { maxTokens }: Limits): unknown {
+  // Lists in lists and objects in objects: within the limit of tokens they can still be too deep for the parser's stack.
+  if (error instanceof RangeError) return parseError('The document is nested too deeply to be read.');
   if (!(error instanceof GraphQLError)) return error;
   const { message, source, positions } = error;
   const isOverlong = message.includes('tokens. Parsing aborted');
-  return new GraphQLError(
-    isOverlong ? `The document has more than ${maxTokens.toLocaleString('en')} tokens.` : message,
-    {
-      source,
-      positions,
-      extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } },
-    },
-  );
+  const text = isOverlong ? `The document has more than ${maxTokens.toLocaleString('en')} tokens.` : message;
+  return parseError(text, { source, positions });
+}
+
+function parseError(
+  message: string,
+  at: Pick<GraphQLErrorOptions, 'source' | 'positions'> = {},
+): GraphQLError {
+  const extensions = { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } };
+  return new GraphQLError(message, { ...at, extensions });
 }
