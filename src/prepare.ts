@@ -9,12 +9,13 @@ import { storeCatalog } from './events/store-catalog.ts';
 import type { Clock } from './lib/clock.ts';
 import type { MasterKeys } from './lib/crypto.ts';
 import { type BootstrappedClient, bootstrapClient } from './oauth/bootstrap-client.ts';
+import { makeDataDirectory } from './platform/data-directory.ts';
 import { createPool } from './platform/database/pool.ts';
 import { type LoginUrls, provisionLogins } from './platform/database-roles.ts';
 import { startEmbeddedPostgres } from './platform/embedded-postgres/start.ts';
 import { installJobs } from './platform/jobs.ts';
 import type { Log } from './platform/log.ts';
-import { loadMasterKey } from './platform/master-key.ts';
+import { checkMasterKeys, loadMasterKey } from './platform/master-key.ts';
 import { migrate } from './platform/migrate/migrate.ts';
 import { withOwnerSession, withStartLock } from './platform/migrate/owner-session.ts';
 import { checkTargetUrl } from './platform/outbound/target-url.ts';
@@ -46,6 +47,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const database = await openDatabase(config, log);
   try {
     await migrate({ url: database.url, directory: PRISMA_DIRECTORY, log });
+    await withOwnerSession(database.url, (session) => checkMasterKeys(session, keys));
     const urls = await provisionLogins({ ownerUrl: database.url, key: keys[0] });
     const furnished = await withOwnerSession(database.url, (session) =>
       withStartLock(session, { work: () => furnish(database.url, keys, options) }),
@@ -59,6 +61,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
 
 async function openDatabase(config: Config, log: Log): Promise<{ url: string; stop: () => Promise<void> }> {
   if (config.databaseUrl !== undefined) return { url: config.databaseUrl, stop: async () => {} };
+  await makeDataDirectory(config.dataDirectory);
   return startEmbeddedPostgres({ directory: join(config.dataDirectory, 'postgres'), log });
 }
 

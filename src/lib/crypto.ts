@@ -88,6 +88,11 @@ export function seal(keys: MasterKeys, plaintext: Buffer, context: string): Buff
   return Buffer.concat([keyId(keys[0]), iv, cipher.getAuthTag(), ciphertext]);
 }
 
+/** Whether `seal` made it under one of these keys. Says nothing of its context, nor whether it was changed. */
+export function isSealedUnder(keys: MasterKeys, sealed: Buffer): boolean {
+  return keys.some((key) => keyId(key).equals(sealed.subarray(0, KEY_ID_BYTES)));
+}
+
 /** Opens what `seal` made. Throws when no key fits, the context differs, or a bit was changed. */
 export function unseal(keys: MasterKeys, sealed: Buffer, context: string): Buffer {
   const key = keys.find((candidate) => keyId(candidate).equals(sealed.subarray(0, KEY_ID_BYTES)));

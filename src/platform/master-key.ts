@@ -1,15 +1,17 @@
 /** The key that seals secrets, where the operator gave none: generated once into the data directory. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MasterKeys } from '../lib/crypto.ts';
+import type { Client } from 'pg';
+import { isSealedUnder, type MasterKeys } from '../lib/crypto.ts';
 import { AppError } from '../lib/errors.ts';
+import { makeDataDirectory } from './data-directory.ts';
 
 const KEY_BYTES = 32;
 
 /** Reads the key of the data directory, or makes it (readable by its owner alone). For development. */
 export async function loadMasterKey(directory: string): Promise<MasterKeys> {
-  await mkdir(directory, { recursive: true });
+  await makeDataDirectory(directory);
   const path = join(directory, 'master-key');
   await writeNew(path, `${randomBytes(KEY_BYTES).toString('base64')}\n`);
   const key = Buffer.from((await readFile(path, 'utf8')).trim(), 'base64');
@@ -20,6 +22,24 @@ export async function loadMasterKey(directory: string): Promise<MasterKeys> {
     );
   }
   return [key];
+}
+
+// The few keys that are published, and any one secret: a database is sealed by one server, so one stands for all.
+const SAMPLES = `
+  SELECT sealed_private AS sealed FROM signing_keys
+  UNION ALL (SELECT sealed FROM webhook_secrets LIMIT 1)`;
+
+/**
+ * Throws `CONFLICT` when what the database holds was sealed under another key than these. To be asked before anything
+ * is derived from them: a server with a wrong key would lock out those that run with the right one.
+ */
+export async function checkMasterKeys(owner: Pick<Client, 'query'>, keys: MasterKeys): Promise<void> {
+  const { rows } = await owner.query<{ sealed: Buffer }>(SAMPLES);
+  if (rows.every(({ sealed }) => isSealedUnder(keys, sealed))) return;
+  throw new AppError(
+    'CONFLICT',
+    'The master key does not open what this database holds. Set MASTER_KEY to the key that it was started with before (without MASTER_KEY that is the one in DATA_DIR/master-key); to change it, give the new key first and the old one after a comma.',
+  );
 }
 
 /** Writes the file unless it exists; of two processes that start at once, one writes. */

@@ -32,7 +32,7 @@ export type RunningServer = ServerProcess & {
   readonly stop: () => Promise<Exit>;
 };
 
-const MASTER_KEY = Buffer.alloc(32, 'optio flow key').toString('base64');
+export const MASTER_KEY: string = Buffer.alloc(32, 'optio flow key').toString('base64');
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const READY = /\bready role=\w+ port=(\d+)/;
 

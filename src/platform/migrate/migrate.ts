@@ -8,6 +8,7 @@ import { AppError } from '../../lib/errors.ts';
 import type { RunScript } from './engine-adapter.ts';
 import { interrupted, isUpToDate, readHistory } from './history.ts';
 import { type MigrationFolder, readMigrations, toMigrationList } from './migration-files.ts';
+import { checkOwnerRights } from './owner-rights.ts';
 import { withOwnerSession, withStartLock } from './owner-session.ts';
 import { runMigrationScript } from './run-script.ts';
 import { engineMessage, FILTERS, withSchemaEngine } from './schema-engine.ts';
@@ -60,6 +61,7 @@ async function migrateLocked({ client, url, folder, log }: LockedOptions): Promi
   if (isUpToDate(history, folder.migrations)) {
     return { applied: [] };
   }
+  await checkOwnerRights(client);
   const failures: string[] = [];
   const runScript: RunScript = (pool, script) =>
     runMigrationScript(pool, script, (said) => failures.push(said));
