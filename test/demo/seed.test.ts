@@ -115,7 +115,7 @@ describe('The demo', () => {
        WHERE o.slug = $1 AND u.email <> $2`,
       [DEMO_ORGANIZATION.slug, ADMIN],
     );
-    expect(rows.map(({ email, role }) => `${email} ${role}`).toSorted()).toEqual(
+    expect(rows.map(({ email, role }) => [email, role].join(' ')).toSorted()).toEqual(
       DEMO_ACCOUNTS.map(({ email, role }) => `${email} ${role}`).toSorted(),
     );
     expect(new Set(rows.map(({ role }) => role))).toEqual(new Set(['ADMIN', 'EDUCATOR', 'STUDENT']));

@@ -14,7 +14,7 @@ afterEach(async () => {
     server.closeAllConnections();
     await closed;
   }
-  expect(errors.splice(0)).toEqual([]);
+  for (const error of errors.splice(0)) throw error;
 });
 
 async function start(options: Partial<ListenerOptions> = {}): Promise<string> {
