@@ -186,7 +186,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     graphql: graphql.fetch,
     oauth: oauth.routes,
     pages: [accounts.pages, people.pages],
-      demo: demo?.routes,
+    demo: demo?.routes,
     rest: {
       ...webhooks,
       tenancy,

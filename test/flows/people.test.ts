@@ -89,7 +89,7 @@ async function invite(server: RunningServer, email: string): Promise<unknown> {
   const cookie = (await signIn(server, HEAD, PASSWORD)) ?? '';
   const response = await fetch(`${server.url}/graphql`, {
     method: 'POST',
-    headers: { cookie, 'content-type': 'application/json' },
+    headers: { cookie, origin: await publicUrlOf(server), 'content-type': 'application/json' },
     body: JSON.stringify({ query: INVITE, variables: { input: { email, name: 'Ada', role: 'EDUCATOR' } } }),
   });
   return (await response.json()) as unknown;
