@@ -17,6 +17,7 @@ import { createGate } from './lib/gate.ts';
 import { repeat } from './lib/repeat.ts';
 import { createObservers, watch } from './metrics.ts';
 import { createOAuth } from './oauth/authorization-server.ts';
+import { OAUTH_LIMITS } from './oauth/limits.ts';
 import { keepPartitions } from './platform/database/partitions.ts';
 import { createPool } from './platform/database/pool.ts';
 import { createTenancy } from './platform/database/tenancy.ts';
@@ -97,6 +98,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     clock,
     reportError: (error) => log.error({ error }, 'the authorization server failed'),
     refusals,
+    limits: { ...OAUTH_LIMITS, requestsPerMinute: config.oauthRequestsPerMinute },
     onReuse: (fields) => log.warn(fields, 'what was exchanged before came again; its grant was ended'),
   });
   const gate = createGate(PASSWORD_GATE);

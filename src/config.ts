@@ -127,6 +127,12 @@ const ENVIRONMENT = z.object({
     .min(1_000)
     .max(1_000_000_000)
     .default(600_000),
+  OAUTH_REQUESTS_PER_MINUTE: z.coerce
+    .number({ error: 'expected requests, 60 to 10000000' })
+    .int()
+    .min(60)
+    .max(10_000_000)
+    .default(3_000),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], { error: 'expected debug, info, warn or error' })
     .default('info'),
@@ -208,6 +214,8 @@ function freeze(env: Environment) {
     /** Whether admins, of an organization or of the platform, have to have a second factor. */
     requireSecondFactor: env.REQUIRE_SECOND_FACTOR ?? production,
     graphqlPointsPerMinute: env.GRAPHQL_POINTS_PER_MINUTE,
+    /** Of a client from one address. */
+    oauthRequestsPerMinute: env.OAUTH_REQUESTS_PER_MINUTE,
     bootstrap: {
       adminEmail: env.BOOTSTRAP_ADMIN_EMAIL,
       adminPassword: env.BOOTSTRAP_ADMIN_PASSWORD,

@@ -37,6 +37,7 @@ describe('defaults in development', () => {
       trustedProxies: [],
       requireSecondFactor: false,
       graphqlPointsPerMinute: 600_000,
+      oauthRequestsPerMinute: 3_000,
       bootstrap: {
         adminEmail: 'admin@optio.example',
         adminPassword: undefined,

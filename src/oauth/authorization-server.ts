@@ -18,6 +18,7 @@ import type { ReuseReport } from './exchange.ts';
 import { authorizationCodeGrant } from './grant-authorization-code.ts';
 import { clientCredentialsGrant } from './grant-client-credentials.ts';
 import { refreshTokenGrant } from './grant-refresh-token.ts';
+import { createOAuthLimits, OAUTH_LIMITS, type OAuthLimitSettings, type OAuthLimits } from './limits.ts';
 import { protectedResourceMetadataUrl } from './metadata.ts';
 import { revokeGrantsOfUser } from './revocation.ts';
 import { createOAuthRoutes } from './routes.ts';
@@ -38,10 +39,14 @@ export type OAuthDeps = {
   /** Takes note of clients that did not prove themselves. */
   readonly refusals: Pick<Refusals, 'note'>;
   readonly newId?: () => string;
+  /** OAUTH_LIMITS, if left out. */
+  readonly limits?: OAuthLimitSettings;
 };
 
 export type OAuth = {
   readonly routes: Hono<HttpEnv>;
+  /** For what else is asked in the authorization server's name, such as its pages. */
+  readonly limits: OAuthLimits;
   /** The viewer a request's bearer token stands for. Errors: `BearerError`; `UNAVAILABLE`. */
   readonly authenticate: (request: BearerRequest) => Promise<Viewer>;
   /** Those of the viewers whose tokens still hold: for what outlives its request, such as a stream. */
@@ -68,9 +73,11 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     ['refresh_token', refreshTokenGrant(exchange)],
     ['client_credentials', clientCredentialsGrant(accessTokens)],
   ]);
+  const limits = createOAuthLimits(deps.limits ?? OAUTH_LIMITS);
   const resourceMetadata = protectedResourceMetadataUrl(issuer);
   return {
-    routes: createOAuthRoutes({ ...deps, signingKeys, clients, grants, verifier }),
+    routes: createOAuthRoutes({ ...deps, signingKeys, clients, grants, verifier, limits }),
+    limits,
     authenticate: (request) => authenticateBearer(request, verifier.verify),
     findHeld: verifier.findHeld,
     revokeGrantsOfUser: (userId, db = pool) => revokeGrantsOfUser(db, userId, clock.now()),

@@ -31,6 +31,12 @@ export function readClientCredentials(authorization: string | undefined, form: F
     : { clientId, secretHashes: [sha256(secret)], method: 'client_secret_post' };
 }
 
+/** The client that a request says it comes from; empty where it names none. */
+export function claimedClientId(authorization: string | undefined, form: Form): string {
+  const basic = authorization === undefined ? undefined : decodeBasic(authorization);
+  return basic?.clientId ?? form.get('client_id') ?? '';
+}
+
 /**
  * The client, if the credentials prove it. A confidential client needs one of its valid secrets, whatever else the
  * request holds; a public one sends none. An unknown client and a wrong secret do the same work.

@@ -20,7 +20,7 @@ export const OAUTH_ERROR_CODES = Object.keys(STATUS) as readonly OAuthErrorCode[
 
 export type OAuthErrorOptions = {
   /** Where another HTTP status than the code's own says more. */
-  readonly status?: 405 | 413;
+  readonly status?: 405 | 413 | 429;
   /** Further headers of the response. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The client that did not prove itself; for the audit log, and in no answer. */
@@ -60,8 +60,8 @@ export type ErrorListeners = {
 };
 
 /**
- * The response for whatever was thrown: an `OAuthError` as it is, a database that is away as
- * `temporarily_unavailable`, all else as `server_error`, which is reported and says nothing about its cause.
+ * The response for whatever was thrown: an `OAuthError` as it is, a database that is away (503) and a client that asks
+ * too often (429, RFC 6585 4) as `temporarily_unavailable`, all else as `server_error`, which is reported and says nothing about its cause.
  */
 export function errorResponse(error: unknown, { reportError, noteRefused }: ErrorListeners): Response {
   const refusal = toOAuthError(error);
@@ -76,9 +76,13 @@ export function errorResponse(error: unknown, { reportError, noteRefused }: Erro
 function toOAuthError(error: unknown): OAuthError {
   if (error instanceof OAuthError) return error;
   const translated = translateDatabaseError(error);
-  if (translated instanceof AppError && translated.code === 'UNAVAILABLE') {
+  if (
+    translated instanceof AppError &&
+    (translated.code === 'UNAVAILABLE' || translated.code === 'RATE_LIMITED')
+  ) {
     const headers = { 'Retry-After': String(translated.retryAfterSeconds ?? 1) };
-    return new OAuthError('temporarily_unavailable', translated.message, { headers });
+    const status = translated.code === 'RATE_LIMITED' ? { status: 429 as const } : {};
+    return new OAuthError('temporarily_unavailable', translated.message, { headers, ...status });
   }
   return new OAuthError('server_error', 'The server failed at an unexpected place.');
 }

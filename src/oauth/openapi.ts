@@ -152,6 +152,7 @@ function formDefinition({ path, operationId, summary, description, ...more }: Fo
         },
       },
       413: refusal('invalid_request'),
+      429: tooOften(),
       500: refusal('server_error'),
       503: refusal('temporarily_unavailable'),
     },
@@ -168,10 +169,21 @@ function publicDocument(path: string, operationId: string, summary: string, sche
     security: [],
     responses: {
       200: json('As it is now; it may be kept for five minutes.', schema),
+      429: tooOften(),
       500: refusal('server_error'),
       503: refusal('temporarily_unavailable'),
     },
   });
+}
+
+function tooOften() {
+  const schema = { type: 'integer' as const, minimum: 1 };
+  return {
+    ...refusal('temporarily_unavailable'),
+    headers: {
+      'Retry-After': { schema, description: 'Seconds until it is worth another try (RFC 6585 4).' },
+    },
+  };
 }
 
 function refusal(...codes: readonly OAuthErrorCode[]) {

@@ -3,11 +3,17 @@ import { type Context, Hono } from 'hono';
 import type { Refusals } from '../audit/refusals.ts';
 import type { HttpEnv } from '../platform/http/env.ts';
 import type { AuthenticatedClient } from './client.ts';
-import { authenticateClient, invalidClient, readClientCredentials } from './client-authentication.ts';
+import {
+  authenticateClient,
+  claimedClientId,
+  invalidClient,
+  readClientCredentials,
+} from './client-authentication.ts';
 import { corsHeaders } from './cors.ts';
 import { type ErrorListeners, errorResponse, NO_STORE, OAuthError } from './error.ts';
 import { type Form, readForm } from './form.ts';
 import { type IntrospectionDeps, introspectToken } from './introspect.ts';
+import type { OAuthLimits } from './limits.ts';
 import {
   authorizationServerMetadata,
   INTROSPECT_PATH,
@@ -19,11 +25,12 @@ import {
 } from './metadata.ts';
 import { revokeToken } from './revoke.ts';
 import type { SigningKeys } from './signing-key.ts';
-import { answerTokenRequest, requireApproved, type TokenEndpointDeps } from './token.ts';
+import { type Admit, answerTokenRequest, requireApproved, type TokenEndpointDeps } from './token.ts';
 
 export type OAuthRoutesDeps = TokenEndpointDeps &
   IntrospectionDeps & {
     readonly signingKeys: SigningKeys;
+    readonly limits: OAuthLimits;
     /** Told of every failure that the client sees as `server_error` only. */
     readonly reportError: (error: unknown) => void;
     /** Takes note of clients that did not prove themselves. */
@@ -38,32 +45,36 @@ const PUBLIC = { 'Cache-Control': 'public, max-age=300' };
  * 405 with Allow. Every failure is JSON (RFC 6749 5.2).
  */
 export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono<HttpEnv> {
-  const { issuer, signingKeys, grants } = deps;
+  const { issuer, signingKeys, grants, limits } = deps;
   const app = new Hono<HttpEnv>();
-  app.post(TOKEN_PATH, (c) =>
-    answerForm(deps, c, async (form, authorization) =>
-      Response.json(await answerTokenRequest(deps, form, authorization), { headers: NO_STORE }),
+  app.post(TOKEN_PATH, limits.perAddress, (c) =>
+    answerForm(deps, c, async ({ form, authorization, admit }) =>
+      Response.json(await answerTokenRequest(deps, form, authorization, admit), { headers: NO_STORE }),
     ),
   );
-  app.post(REVOKE_PATH, (c) =>
-    answerForm(deps, c, async (form, authorization) => {
-      await revokeToken(deps, await authenticate(deps, form, authorization), form);
+  app.post(REVOKE_PATH, limits.perAddress, (c) =>
+    answerForm(deps, c, async (request) => {
+      await revokeToken(deps, await authenticate(deps, request), request.form);
       return new Response(null, { headers: NO_STORE });
     }),
   );
-  app.post(INTROSPECT_PATH, async (c) => {
-    const form = await readForm(c.req.raw);
-    const client = await authenticate(deps, form, c.req.header('authorization'));
-    requireApproved(client);
-    return Response.json(await introspectToken(deps, client, form), { headers: NO_STORE });
+  app.post(INTROSPECT_PATH, limits.perAddress, async (c) => {
+    const request = await readRequest(deps, c);
+    return countFailures(deps, c, request, async () => {
+      const client = await authenticate(deps, request);
+      requireApproved(client);
+      return Response.json(await introspectToken(deps, client, request.form), { headers: NO_STORE });
+    });
   });
-  app.get(JWKS_PATH, async (c) => c.json(await signingKeys.jwks(), 200, PUBLIC));
+  app.get(JWKS_PATH, limits.perAddress, async (c) => c.json(await signingKeys.jwks(), 200, PUBLIC));
   const paths = metadataPaths(issuer);
   for (const path of paths.authorizationServer) {
-    app.get(path, (c) => c.json(authorizationServerMetadata(issuer, grants.keys()), 200, PUBLIC));
+    app.get(path, limits.perAddress, (c) =>
+      c.json(authorizationServerMetadata(issuer, grants.keys()), 200, PUBLIC),
+    );
   }
   for (const path of paths.protectedResource) {
-    app.get(path, (c) => c.json(protectedResourceMetadata(issuer), 200, PUBLIC));
+    app.get(path, limits.perAddress, (c) => c.json(protectedResourceMetadata(issuer), 200, PUBLIC));
   }
   for (const path of [TOKEN_PATH, REVOKE_PATH, INTROSPECT_PATH]) app.all(path, () => refuseMethod('POST'));
   for (const path of [JWKS_PATH, ...paths.authorizationServer, ...paths.protectedResource]) {
@@ -71,6 +82,40 @@ export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono<HttpEnv> {
   }
   app.onError((error, c) => errorResponse(error, listeners(deps, c)));
   return app;
+}
+
+type ClientRequest = {
+  readonly form: Form;
+  readonly authorization: string | undefined;
+  readonly admit: Admit;
+};
+
+async function readRequest({ limits }: OAuthRoutesDeps, c: Context<HttpEnv>): Promise<ClientRequest> {
+  const form = await readForm(c.req.raw);
+  let counting: Promise<void> | undefined;
+  const admit: Admit = ({ clientId }) => {
+    // A request counts once, however often it is attempted.
+    counting ??= limits.countClient(clientId, c.get('clientAddress'));
+    return counting;
+  };
+  return { form, authorization: c.req.header('authorization'), admit };
+}
+
+/** Answers; a client that does not prove itself is counted, and told to wait when it has tried too often. */
+async function countFailures(
+  { limits }: OAuthRoutesDeps,
+  c: Context<HttpEnv>,
+  { form, authorization }: ClientRequest,
+  answer: () => Promise<Response>,
+): Promise<Response> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof OAuthError && error.code === 'invalid_client') {
+      await limits.countFailure(claimedClientId(authorization, form), c.get('clientAddress'));
+    }
+    throw error;
+  }
 }
 
 /** Who is told of the errors of a request. */
@@ -93,31 +138,29 @@ function listeners({ reportError, refusals }: OAuthRoutesDeps, c: Context<HttpEn
 async function answerForm(
   deps: OAuthRoutesDeps,
   c: Context<HttpEnv>,
-  answer: (form: Form, authorization: string | undefined) => Promise<Response>,
+  answer: (request: ClientRequest) => Promise<Response>,
 ): Promise<Response> {
-  const form = await readForm(c.req.raw);
-  const authorization = c.req.header('authorization');
+  const request = await readRequest(deps, c);
+  const answered = countFailures(deps, c, request, () => answer(request));
   const origin = c.req.header('origin');
-  if (origin === undefined) return answer(form, authorization);
-  const response = await answer(form, authorization).catch((error: unknown) =>
-    errorResponse(error, listeners(deps, c)),
-  );
+  if (origin === undefined) return answered;
+  const response = await answered.catch((error: unknown) => errorResponse(error, listeners(deps, c)));
   // Whoever got this far was looked up, and is remembered; only what is public of it is used.
-  const headers = corsHeaders(origin, deps.clients.recall(form.get('client_id') ?? ''));
+  const headers = corsHeaders(origin, deps.clients.recall(request.form.get('client_id') ?? ''));
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
   return response;
 }
 
-/** The client that proves itself. Errors: `invalid_client`; `invalid_request`. */
+/** The client that proves itself. Errors: `invalid_client`; `invalid_request`; `RATE_LIMITED`. */
 async function authenticate(
   { clients }: OAuthRoutesDeps,
-  form: Form,
-  authorization: string | undefined,
+  { form, authorization, admit }: ClientRequest,
 ): Promise<AuthenticatedClient> {
   const credentials = readClientCredentials(authorization, form);
   const found = await clients.find(credentials.clientId);
   const client = authenticateClient(found, credentials);
   if (client === undefined) throw invalidClient(credentials.method, found);
+  await admit(client);
   return client;
 }
 

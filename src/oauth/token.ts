@@ -22,11 +22,15 @@ export type TokenEndpointDeps = {
   readonly grants: ReadonlyMap<string, Grant>;
 };
 
+/** Told of the client of a request, once it has proved itself; what it throws refuses the request. */
+export type Admit = (client: AuthenticatedClient) => Promise<void>;
+
 type TokenRequest = {
   readonly form: Form;
   readonly credentials: ClientCredentials;
   readonly grantType: string;
   readonly grant: Grant;
+  readonly admit: Admit;
 };
 
 /**
@@ -39,8 +43,9 @@ export async function answerTokenRequest(
   { clients, grants }: TokenEndpointDeps,
   form: Form,
   authorization: string | undefined,
+  admit: Admit,
 ): Promise<TokenResponse> {
-  const request = readTokenRequest(grants, form, authorization);
+  const request = { ...readTokenRequest(grants, form, authorization), admit };
   const { clientId, method } = request.credentials;
   const quick = await attempt(request, clients.recall(clientId)).catch(dropRefusal);
   const answer = quick ?? (await attempt(request, await clients.find(clientId)));
@@ -52,7 +57,7 @@ function readTokenRequest(
   grants: TokenEndpointDeps['grants'],
   form: Form,
   authorization: string | undefined,
-): TokenRequest {
+): Omit<TokenRequest, 'admit'> {
   const credentials = readClientCredentials(authorization, form);
   const grantType = form.get('grant_type');
   if (grantType === undefined)
@@ -69,11 +74,12 @@ function readTokenRequest(
 }
 
 async function attempt(
-  { form, credentials, grantType, grant }: TokenRequest,
+  { form, credentials, grantType, grant, admit }: TokenRequest,
   found: Client | undefined,
 ): Promise<TokenResponse | undefined> {
   const client = authenticateClient(found, credentials);
   if (client === undefined) throw invalidClient(credentials.method, found);
+  await admit(client);
   requireApproved(client);
   if (!client.grantTypes.includes(grantType)) {
     throw new OAuthError('unauthorized_client', `The client is not registered for the grant ${grantType}.`);

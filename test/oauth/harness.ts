@@ -1,6 +1,6 @@
 /** An authorization server on a real socket over a database of its own, with one client in it. */
 import { serve } from '@hono/node-server';
-import { Hono } from 'hono';
+import type { Hono } from 'hono';
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
 import { bootstrap } from '../../src/accounts/bootstrap.ts';
@@ -14,9 +14,13 @@ import { newId } from '../../src/lib/ids.ts';
 import { createOAuth, type OAuth } from '../../src/oauth/authorization-server.ts';
 import { bootstrapClient } from '../../src/oauth/bootstrap-client.ts';
 import type { ReuseReport } from '../../src/oauth/exchange.ts';
+import type { OAuthLimitSettings } from '../../src/oauth/limits.ts';
 import { insertClient, insertClientSecret, type NewClient } from '../../src/oauth/statements.ts';
 import { createPool } from '../../src/platform/database/pool.ts';
 import type { HttpEnv } from '../../src/platform/http/env.ts';
+import { createHttpShell } from '../../src/platform/http/shell.ts';
+import { parseCidrs } from '../../src/platform/ip-range.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { createTestDatabase } from '../support/database.ts';
 
 export const MASTER_KEYS = [Buffer.alloc(32, 7)] as const;
@@ -66,8 +70,22 @@ export type Answer = {
   readonly body: Record<string, unknown>;
 };
 
-/** `path` is that of the issuer, for a server that is not at the root of its host. */
-export async function startHarness(path = ''): Promise<Harness> {
+export type HarnessOptions = {
+  /** That of the issuer, for a server that is not at the root of its host. */
+  readonly path?: string;
+  /** If left out, nothing is ever too often. */
+  readonly limits?: OAuthLimitSettings;
+  /** Whose X-Forwarded-For counts: nobody's, if left out. */
+  readonly trustedProxies?: string;
+};
+
+const NO_LIMITS = { requestsPerMinute: 1e9, failuresPerMinute: 1e9 };
+
+export async function startHarness({
+  path = '',
+  limits = NO_LIMITS,
+  trustedProxies = '',
+}: HarnessOptions = {}): Promise<Harness> {
   const database = await createTestDatabase();
   const [owner, pool] = [database.ownerUrl, database.urls.authUrl].map((url) =>
     createPool({ url, maxConnections: 6, onIdleError: () => undefined }),
@@ -76,7 +94,12 @@ export async function startHarness(path = ''): Promise<Harness> {
   const { organization, client } = await bootstrapAll(owner, clock);
   const reported: unknown[] = [];
   const reuses: ReuseReport[] = [];
-  const app = new Hono<HttpEnv>();
+  const app = createHttpShell({
+    log: createLog({ level: 'error', pretty: false }),
+    clock,
+    https: false,
+    trustedProxies: parseCidrs(trustedProxies),
+  });
   const server = await listen(app);
   const origin = `http://127.0.0.1:${server.port}`;
   const issuer = origin + path;
@@ -85,6 +108,7 @@ export async function startHarness(path = ''): Promise<Harness> {
     pool,
     refusals,
     masterKeys: MASTER_KEYS,
+    limits,
     issuer,
     clock,
     reportError: (error) => void reported.push(error),
@@ -227,13 +251,21 @@ async function call(url: string, init: RequestInit): Promise<Answer> {
   };
 }
 
-async function listen(app: Hono<HttpEnv>): Promise<{ port: number; close: () => Promise<void> }> {
+async function listen(
+  app: Pick<Hono<HttpEnv>, 'fetch'>,
+): Promise<{ port: number; close: () => Promise<void> }> {
   return new Promise((resolve) => {
-    const server = serve({ fetch: (request) => app.fetch(request), port: 0, hostname: '127.0.0.1' }, (info) =>
-      resolve({
-        port: info.port,
-        close: () => new Promise((done) => void server.close(() => done())),
-      }),
+    const server = serve(
+      {
+        fetch: (request, { incoming }) => app.fetch(request, { peerAddress: incoming.socket.remoteAddress }),
+        port: 0,
+        hostname: '127.0.0.1',
+      },
+      (info) =>
+        resolve({
+          port: info.port,
+          close: () => new Promise((done) => void server.close(() => done())),
+        }),
     );
   });
 }

@@ -62,7 +62,7 @@ describe('at the root of its host', () => {
 
 describe('with a path in its issuer', () => {
   beforeAll(async () => {
-    harness = await startHarness('/optio');
+    harness = await startHarness({ path: '/optio' });
   });
   afterAll(() => harness.close());
 
