@@ -112,6 +112,19 @@ export const organizationId = id
   .optional()
   .openapi({ description: "The token's own organization, which is the default; another one is 404." });
 
+/** For what creates something: who asks for the same again with the same key is answered the same. */
+export const idempotencyHeaders = z.object({
+  'Idempotency-Key': z.string().optional().openapi({
+    description: 'The same key within 24 hours gets the first answer again, and nothing is done twice.',
+    example: 'gradebook-hook-1',
+  }),
+});
+
+/** Whether it was asked for before. */
+export const deduplicated = z
+  .boolean()
+  .openapi({ description: 'It was done before, under the same idempotency key.', example: false });
+
 /** An answer's id. */
 export const shownId = z.uuid().openapi({ example: EXAMPLE_ID });
 export const shownTime = z.iso.datetime().openapi({ example: '2026-11-23T09:30:00.000Z' });

@@ -4,7 +4,15 @@ import type { WebhookSubscription } from '../generated/prisma/client.ts';
 import type { CustomHeaders } from '../webhooks/custom-headers.ts';
 import { DEFAULT_OVERLAP_SECONDS } from '../webhooks/secret-rotation.ts';
 import type { SubscriptionSettings } from '../webhooks/subscription-input.ts';
-import { eventTypeName, flag, organizationId, pageParameters, shownId, shownTime } from './parameters.ts';
+import {
+  deduplicated,
+  eventTypeName,
+  flag,
+  organizationId,
+  pageParameters,
+  shownId,
+  shownTime,
+} from './parameters.ts';
 
 const eventTypes = z
   .array(z.string())
@@ -26,6 +34,33 @@ const settings = {
     description: 'Sent with each delivery; never shown again.',
     example: { 'X-Tenant': 'north' },
   }),
+  max_concurrency: z.number().openapi({
+    type: 'integer',
+    description: 'How many attempts at most are under way at the same time: 1 to 100.',
+    default: 10,
+    example: 10,
+  }),
+  rate_limit_per_second: z
+    .number()
+    .nullable()
+    .openapi({
+      type: ['integer', 'null'],
+      description: 'How many attempts at most begin within a second: 1 to 1,000; null for no limit.',
+      example: null,
+    }),
+  retry_seconds: z.array(z.number().openapi({ type: 'integer' })).openapi({
+    description:
+      "The delays before each retry: up to 20 of 1 to 86,400 seconds. Empty: the server's schedule.",
+    example: [60, 120, 240, 480, 960],
+  }),
+};
+
+const optionalSettings = {
+  description: settings.description.optional(),
+  custom_headers: settings.custom_headers.optional(),
+  max_concurrency: settings.max_concurrency.optional(),
+  rate_limit_per_second: settings.rate_limit_per_second.optional(),
+  retry_seconds: settings.retry_seconds.optional(),
 };
 
 type EventTypeFields = { event_type?: string | undefined; event_types?: string[] | undefined };
@@ -43,8 +78,7 @@ export const newSubscription = z
     event_type: settings.event_type.optional(),
     event_types: settings.event_types.optional(),
     organization_id: organizationId,
-    description: settings.description.optional(),
-    custom_headers: settings.custom_headers.optional(),
+    ...optionalSettings,
   })
   .superRefine((body, context) => {
     atMostOneForm(body, context);
@@ -60,8 +94,7 @@ export const subscriptionChanges = z
     event_type: settings.event_type.optional(),
     event_types: settings.event_types.optional(),
     organization_id: organizationId,
-    description: settings.description.optional(),
-    custom_headers: settings.custom_headers.optional(),
+    ...optionalSettings,
     active: z
       .boolean()
       .optional()
@@ -93,9 +126,13 @@ const fields = {
   target_url: z.string().openapi({ format: 'uri', example: 'https://lms.example/hooks/optio' }),
   event_types: z.array(z.string()).openapi({ example: ['quest.completed'] }),
   description: z.string().nullable(),
+  max_concurrency: z.int().openapi({ example: 10 }),
+  rate_limit_per_second: z.int().nullable(),
+  retry_seconds: z.array(z.int()),
   active: z.boolean(),
   status: z.enum(['active', 'paused', 'disabled']),
   disabled_reason: z.string().nullable(),
+  disabled_at: shownTime.nullable(),
   created_at: shownTime,
   updated_at: shownTime,
 };
@@ -105,6 +142,7 @@ export const subscriptionWithSecret = z
   .object({
     ...fields,
     secret: z.string().openapi({ description: 'Signs the deliveries. Shown here and never again.' }),
+    deduplicated,
   })
   .openapi('SubscriptionWithSecret');
 
@@ -118,12 +156,29 @@ export function printSubscription(row: WebhookSubscription): Answer {
     target_url: row.targetUrl,
     event_types: row.eventTypes,
     description: row.description,
+    max_concurrency: row.maxConcurrency,
+    rate_limit_per_second: row.rateLimitPerSecond,
+    retry_seconds: row.retrySeconds,
     active: row.status === 'ACTIVE',
     status: STATUS_WORDS[row.status],
     disabled_reason: row.disabledReason,
+    disabled_at: row.disabledAt?.toISOString() ?? null,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };
+}
+
+/** The same where it gets a secret, which is shown once. */
+export function printWithSecret({
+  subscription: row,
+  secret,
+  deduplicated: wasDone,
+}: {
+  readonly subscription: WebhookSubscription;
+  readonly secret: string;
+  readonly deduplicated: boolean;
+}): z.infer<typeof subscriptionWithSecret> {
+  return { ...printSubscription(row), secret, deduplicated: wasDone };
 }
 
 const STATUS_WORDS = { ACTIVE: 'active', PAUSED: 'paused', DISABLED: 'disabled' } as const;
@@ -132,6 +187,9 @@ type SettingsBody = EventTypeFields & {
   readonly target_url?: string | undefined;
   readonly description?: string | null | undefined;
   readonly custom_headers?: Record<string, string> | undefined;
+  readonly max_concurrency?: number | undefined;
+  readonly rate_limit_per_second?: number | null | undefined;
+  readonly retry_seconds?: number[] | undefined;
 };
 
 /** The settings that the body names. */
@@ -144,5 +202,8 @@ export function toSettings(body: SettingsBody): SubscriptionSettings {
     eventTypes: body.event_types ?? one,
     description: body.description,
     customHeaders,
+    maxConcurrency: body.max_concurrency,
+    rateLimitPerSecond: body.rate_limit_per_second,
+    retrySeconds: body.retry_seconds,
   };
 }

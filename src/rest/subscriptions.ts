@@ -15,11 +15,19 @@ import type { RestApp } from './env.ts';
 import { withPaths } from './faults.ts';
 import type { Guard } from './guard.ts';
 import { jsonBody } from './json-body.ts';
-import { EXAMPLE_IDS, idParameters, pageRequest, pageSchema, printPage } from './parameters.ts';
+import {
+  EXAMPLE_IDS,
+  idempotencyHeaders,
+  idParameters,
+  pageRequest,
+  pageSchema,
+  printPage,
+} from './parameters.ts';
 import { json, jsonRequest, needs, refusals } from './responses.ts';
 import {
   newSubscription,
   printSubscription,
+  printWithSecret,
   rotation,
   subscription,
   subscriptionChanges,
@@ -49,6 +57,9 @@ const examples = {
 const changeExamples = {
   pause: { value: { active: false } },
   'another URL': { value: { target_url: 'https://lms.example/hooks/v2' } },
+  'a target that must not be hurried': {
+    value: { max_concurrency: 2, rate_limit_per_second: 5, retry_seconds: [60, 600, 3_600] },
+  },
 };
 
 /** Adds the routes. */
@@ -70,7 +81,10 @@ function addCreate(app: RestApp, guard: Guard): void {
     summary: 'Subscribe a URL to event types',
     security: needs(MAY_WRITE),
     middleware: [guard(MAY_WRITE), jsonBody],
-    request: { body: jsonRequest(newSubscription, { required: true, examples }) },
+    request: {
+      headers: idempotencyHeaders,
+      body: jsonRequest(newSubscription, { required: true, examples }),
+    },
     responses: {
       201: json('The subscription, with its secret.', subscriptionWithSecret),
       ...refusals(403, 404, 409, 413, 415, 422),
@@ -79,15 +93,16 @@ function addCreate(app: RestApp, guard: Guard): void {
   app.openapi(route, async (c) => {
     const body = c.req.valid('json');
     const settings = toSettings(body);
-    const { subscription: created, secret } = await withPaths(eventTypePath(body), () =>
+    const created = await withPaths(eventTypePath(body), () =>
       createSubscription(c.get('context'), {
         ...settings,
         targetUrl: body.target_url,
         eventTypes: settings.eventTypes ?? [],
         organizationId: body.organization_id,
+        idempotencyKey: c.req.valid('header')['Idempotency-Key'],
       }),
     );
-    return c.json({ ...printSubscription(created), secret }, 201, { Location: `${PATH}/${created.id}` });
+    return c.json(printWithSecret(created), 201, { Location: `${PATH}/${created.subscription.id}` });
   });
 }
 
@@ -187,6 +202,7 @@ function addRotateSecret(app: RestApp, guard: Guard): void {
     middleware: [guard(MAY_WRITE), jsonBody],
     request: {
       params: idParameters(EXAMPLE_IDS.subscription),
+      headers: idempotencyHeaders,
       body: jsonRequest(rotation, {
         required: false,
         examples: { 'one hour': { value: { overlap_seconds: 3_600 } } },
@@ -194,14 +210,15 @@ function addRotateSecret(app: RestApp, guard: Guard): void {
     },
     responses: {
       200: json('The subscription, with its new secret.', subscriptionWithSecret),
-      ...refusals(403, 404, 413, 415, 422),
+      ...refusals(403, 404, 409, 413, 415, 422),
     },
   });
   app.openapi(route, async (c) => {
     const { id } = c.req.valid('param');
     const overlapSeconds = c.req.valid('json').overlap_seconds;
-    const rotated = await rotateSecret(c.get('context'), id, { overlapSeconds });
-    return c.json({ ...printSubscription(rotated.subscription), secret: rotated.secret }, 200);
+    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
+    const rotated = await rotateSecret(c.get('context'), id, { overlapSeconds, idempotencyKey });
+    return c.json(printWithSecret(rotated), 200);
   });
 }
 

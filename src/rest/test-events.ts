@@ -5,7 +5,7 @@ import { sendTestEvent } from '../webhooks/test-event.ts';
 import type { RestApp } from './env.ts';
 import type { Guard } from './guard.ts';
 import { jsonBody } from './json-body.ts';
-import { EXAMPLE_IDS, id, shownId } from './parameters.ts';
+import { deduplicated, EXAMPLE_IDS, id, idempotencyHeaders, shownId } from './parameters.ts';
 import { json, jsonRequest, needs, refusals } from './responses.ts';
 
 const testRequest = z
@@ -32,15 +32,19 @@ export function addTestEvents(app: RestApp, guard: Guard): void {
     summary: 'Send a test event to one subscription',
     security: needs(MAY_WRITE),
     middleware: [guard(MAY_WRITE), jsonBody],
-    request: { body: jsonRequest(testRequest, { required: true, examples }) },
+    request: {
+      headers: idempotencyHeaders,
+      body: jsonRequest(testRequest, { required: true, examples }),
+    },
     responses: {
-      202: json('It is about to be sent.', z.object({ delivery_id: shownId })),
-      ...refusals(403, 404, 413, 415, 422),
+      202: json('It is about to be sent.', z.object({ delivery_id: shownId, deduplicated })),
+      ...refusals(403, 404, 409, 413, 415, 422),
     },
   });
   app.openapi(route, async (c) => {
     const { subscription_id: subscriptionId, event_type: eventType } = c.req.valid('json');
-    const { delivery } = await sendTestEvent(c.get('context'), { subscriptionId, eventType });
-    return c.json({ delivery_id: delivery.id }, 202);
+    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
+    const sent = await sendTestEvent(c.get('context'), { subscriptionId, eventType, idempotencyKey });
+    return c.json({ delivery_id: sent.delivery.id, deduplicated: sent.deduplicated }, 202);
   });
 }

@@ -43,12 +43,17 @@ describe('POST /api/webhooks/subscriptions', () => {
       target_url: TARGET,
       event_types: ['quest.completed', 'badge.earned'],
       description: 'Gradebook',
+      max_concurrency: 10,
+      rate_limit_per_second: null,
+      retry_seconds: [],
       active: true,
       status: 'active',
       disabled_reason: null,
+      disabled_at: null,
       created_at: '2026-11-23T09:30:00.000Z',
       updated_at: '2026-11-23T09:30:00.000Z',
       secret: expect.stringMatching(SECRET),
+      deduplicated: false,
     });
     expect(headers.get('location')).toBe(`${PATH}/${(body as { id: string }).id}`); // Matched above.
   });
@@ -141,12 +146,16 @@ describe('POST /api/webhooks/subscriptions', () => {
 
 describe('GET, PUT, DELETE /api/webhooks/subscriptions/:id', () => {
   it('shows the subscription without secret and custom headers', async () => {
-    const { secret, ...shown } = await create('north', { custom_headers: { Authorization: 'Bearer abc' } });
+    const {
+      secret,
+      deduplicated: _,
+      ...shown
+    } = await create('north', { custom_headers: { Authorization: 'Bearer xyzzy' } });
     const answer = await call(server, `GET ${PATH}/${shown.id}`, { token: 'north-reader' });
     expect(answer).toMatchObject({ status: 200, body: shown });
     expect(Object.keys(answer.body as object)).not.toContain('secret'); // It is an object, as matched above.
     expect(JSON.stringify(answer.body)).not.toContain(secret);
-    expect(JSON.stringify(answer.body)).not.toContain('abc');
+    expect(JSON.stringify(answer.body)).not.toContain('xyzzy');
   });
 
   it('changes the fields that PUT names and no others', async () => {
@@ -169,6 +178,15 @@ describe('GET, PUT, DELETE /api/webhooks/subscriptions/:id', () => {
     expect(cleared).toMatchObject({ body: { target_url: body.target_url, description: null } });
   });
 
+  it('sets concurrency, rate limit and retry schedule, at the creation and later (webhooks rules 8, 19)', async () => {
+    const limits = { max_concurrency: 3, rate_limit_per_second: 20, retry_seconds: [5, 50] };
+    const { id } = await create('north', limits);
+    expect(await call(server, `GET ${PATH}/${id}`, { token: 'north' })).toMatchObject({ body: limits });
+    const others = { max_concurrency: 100, rate_limit_per_second: null, retry_seconds: [] };
+    const answer = await call(server, `PUT ${PATH}/${id}`, { token: 'north', body: others });
+    expect(answer).toMatchObject({ status: 200, body: others });
+  });
+
   it('pauses and resumes by active; status follows', async () => {
     const { id } = await create('north');
     const put = (body: object) => call(server, `PUT ${PATH}/${id}`, { token: 'north', body });
@@ -183,13 +201,18 @@ describe('GET, PUT, DELETE /api/webhooks/subscriptions/:id', () => {
     expect(server.woken).toContain(`${NORTH}/${id}`);
   });
 
-  it('shows why it was disabled', async () => {
+  it('shows why it was disabled, and when', async () => {
     const { id } = await create('north');
     await server.sql(
-      `UPDATE webhook_subscriptions SET status = 'DISABLED', disabled_reason = 'It answered 410 Gone.', disabled_at = now()`,
+      `UPDATE webhook_subscriptions SET status = 'DISABLED', disabled_reason = 'It answered 410 Gone.', disabled_at = '2026-11-23T09:31:00Z'`,
     );
     expect(await call(server, `GET ${PATH}/${id}`, { token: 'north' })).toMatchObject({
-      body: { active: false, status: 'disabled', disabled_reason: 'It answered 410 Gone.' },
+      body: {
+        active: false,
+        status: 'disabled',
+        disabled_reason: 'It answered 410 Gone.',
+        disabled_at: '2026-11-23T09:31:00.000Z',
+      },
     });
   });
 
@@ -200,6 +223,10 @@ describe('GET, PUT, DELETE /api/webhooks/subscriptions/:id', () => {
     [{ event_types: [] }, 'event_types'],
     [{ event_type: 'x' }, 'event_type'],
     [{ target_url: null }, 'target_url'],
+    [{ max_concurrency: 0 }, 'max_concurrency'],
+    [{ max_concurrency: '5' }, 'max_concurrency'],
+    [{ rate_limit_per_second: 1_001 }, 'rate_limit_per_second'],
+    [{ retry_seconds: [60, 86_401] }, 'retry_seconds.1'],
   ])('refuses PUT %j with 422, naming %s', async (body, path) => {
     const { id } = await create('north');
     expect(await call(server, `PUT ${PATH}/${id}`, { token: 'north', body })).toMatchObject({
