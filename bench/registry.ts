@@ -4,6 +4,9 @@ import type { Benchmark } from './support/benchmark.ts';
 // Loaded when they run: their peers may have to be installed first.
 export const BENCHMARKS = {
   deliveries: (): Promise<Benchmark> => import('./deliveries.ts'),
+  emit: (): Promise<Benchmark> => import('./emit.ts'),
+  list: (): Promise<Benchmark> => import('./list.ts'),
+  typename: (): Promise<Benchmark> => import('./typename.ts'),
   latency: (): Promise<Benchmark> => import('./latency.ts'),
 } as const;
 

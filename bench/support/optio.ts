@@ -11,6 +11,7 @@ export type Optio = {
   readonly serverPid: number;
   readonly postgresPid: number;
   readonly url: string;
+  readonly databaseUrl: string;
   readonly client: Client;
   /** The owner's connection. */
   readonly database: Database;
@@ -20,21 +21,27 @@ export type Optio = {
 export type OptioOptions = {
   /** Whether PostgreSQL notes when each transaction committed. */
   readonly notesCommits?: boolean;
+  /** Further settings of the server. */
+  readonly environment?: Readonly<Record<string, string>>;
 };
 
 /** Starts both on empty folders. */
-export async function startOptio({ notesCommits = false }: OptioOptions = {}): Promise<Optio> {
+export async function startOptio({
+  notesCommits = false,
+  environment = {},
+}: OptioOptions = {}): Promise<Optio> {
   const directory = await mkdtemp(join(tmpdir(), 'optio-bench-'));
   // For root, PostgreSQL runs as another user, who has to get through.
   await chmod(directory, 0o711);
   const postgres = await startPostgres(join(directory, 'postgres'), notesCommits);
-  const server = await startServer({ DATABASE_URL: postgres.url });
+  const server = await startServer({ DATABASE_URL: postgres.url, ...environment });
   const database = new Database({ connectionString: postgres.url });
   await database.connect();
   return {
     serverPid: server.pid,
     postgresPid: Number.parseInt(await readFile(join(directory, 'postgres/data/postmaster.pid'), 'utf8'), 10),
     url: server.url,
+    databaseUrl: postgres.url,
     client: await connectClient(server),
     database,
     stop: async () => {

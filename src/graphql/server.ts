@@ -152,7 +152,8 @@ function createYogaServer(options: Pipeline, factsOf: (request: Request) => Requ
     ],
     maskedErrors: { maskError: (error) => translateError(error, newId(), options) },
     parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: createDocumentCache() },
-    maxRequestBodySize: MAX_BODY_BYTES,
+    // The shell around all routes limits bodies; Yoga would read each one through a stream of its own.
+    maxRequestBodySize: false,
     // Ours are in browser-guard.ts: Yoga's reflects any origin, and it executes forms.
     cors: false,
     multipart: false,

@@ -19,18 +19,35 @@ export function lowestUuidAt(time: Date): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 }
 
+const RANDOM_BYTES = 10;
+const DRAWN_AT_ONCE = 256;
+
 /** Makes UUIDv7s that never go backwards within this generator, even when the clock does (RFC 9562 6.2, method 2). */
 export function createIdGenerator(now: () => number = Date.now): () => string {
-  const random = Buffer.alloc(10);
+  const nextRandom = createRandomReader(RANDOM_BYTES);
   let lastTime = 0;
   let counter = 0;
   return () => {
     const time = Math.max(now(), lastTime);
-    randomFillSync(random);
+    const random = nextRandom();
     counter = time === lastTime ? counter + 1 : random.readUInt16BE(0) & 0x07ff;
     lastTime = counter > 0x0fff ? time + 1 : time;
     counter &= 0x0fff;
     return format(lastTime, counter, random);
+  };
+}
+
+/** Random bytes, drawn for many ids at once: a call to the system for each costs more than all else of an id. */
+function createRandomReader(size: number): () => Buffer {
+  const drawn = Buffer.alloc(size * DRAWN_AT_ONCE);
+  let next = drawn.length;
+  return () => {
+    if (next === drawn.length) {
+      randomFillSync(drawn);
+      next = 0;
+    }
+    next += size;
+    return drawn.subarray(next - size, next);
   };
 }
 

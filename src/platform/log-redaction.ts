@@ -1,4 +1,5 @@
 /** Takes out of log fields what no log may hold: by the name of the field, and in texts by its look. */
+import { createBoundedMemory } from '../lib/bounded-memory.ts';
 
 const REDACTED = '[redacted]';
 const MAX_DEPTH = 6;
@@ -35,6 +36,12 @@ const SECRET_TEXTS: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+/** What every one of them contains: most texts have nothing of it, and need no closer look. */
+const SUSPICIOUS = /bearer|basic|dpop|whsec_|eyJ|:\/\/|=/i;
+
+// The names of fields are few; which of them are secret is found out once.
+const isSecret = createBoundedMemory<boolean>(1_000);
+
 /** The fields as they may be logged. Errors become plain objects; what is deep or long is cut. */
 export function redact(fields: object): Record<string, unknown> {
   return redactFields(fields, 0);
@@ -43,6 +50,7 @@ export function redact(fields: object): Record<string, unknown> {
 /** The text without credentials in it. */
 export function redactText(text: string): string {
   const cut = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+  if (!SUSPICIOUS.test(cut)) return cut;
   return SECRET_TEXTS.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), cut);
 }
 
@@ -78,6 +86,10 @@ function describeError(error: Error, depth: number): Record<string, unknown> {
 }
 
 function isSecretName(name: string): boolean {
+  const known = isSecret.get(name);
+  if (known !== undefined) return known;
   const plain = name.toLowerCase().replaceAll(/[-_.\s]/g, '');
-  return SECRET_NAMES.has(plain) || SECRET_NAME.test(plain);
+  const found = SECRET_NAMES.has(plain) || SECRET_NAME.test(plain);
+  isSecret.set(name, found);
+  return found;
 }

@@ -3,6 +3,7 @@
  * What must not be logged is taken out here, so that no caller can forget it (oauth rule 56).
  */
 import { pino, destination as standardOutput, stdTimeFunctions } from 'pino';
+import { gatherLines, type LogDestination } from './log-output.ts';
 import { prettyLine } from './log-pretty.ts';
 import { redact, redactText } from './log-redaction.ts';
 
@@ -20,9 +21,6 @@ export type Log = {
   readonly child: (fields: object) => Log;
 };
 
-/** Where lines go, each with its line break. */
-export type LogDestination = { readonly write: (line: string) => void };
-
 export type LogOptions = {
   readonly level: LogLevel;
   /** For people instead of programs. */
@@ -36,8 +34,7 @@ export type LogOptions = {
  * whatever field they stand in and however deep; in texts, what looks like one of ours.
  */
 export function createLog({ level, pretty, destination }: LogOptions): Log {
-  // Written at once: the last line before an exit is the one that is needed.
-  const output = destination ?? standardOutput({ dest: 1, sync: true });
+  const output = destination ?? openStandardOutput();
   const logger = pino(
     {
       level,
@@ -49,6 +46,13 @@ export function createLog({ level, pretty, destination }: LogOptions): Log {
     { write: (line) => output.write(pretty ? prettyLine(line) : line) },
   );
   return wrap(logger);
+}
+
+function openStandardOutput(): LogDestination {
+  const output = gatherLines(standardOutput({ dest: 1, sync: true }));
+  // The last line before an exit is the one that is needed.
+  process.once('exit', output.flush);
+  return output;
 }
 
 type Sink = Record<'debug' | 'info' | 'warn' | 'error', Write> & { readonly child: (fields: object) => Sink };

@@ -144,6 +144,20 @@ describe('GraphQL', () => {
     expect(await post('/graphql', body)).toEqual({ status, text: expect.stringContaining(expected) });
   });
 
+  it('refuses a body that turns out to be more than a mebibyte (convention 7)', async () => {
+    const body = `{"query":"{ __typename } # ${'x'.repeat(MIB)}"}`;
+    const head = [
+      'POST /graphql HTTP/1.1',
+      'Host: localhost',
+      'Connection: close',
+      'Content-Type: application/json',
+      'Transfer-Encoding: chunked',
+    ];
+    const text = `${head.join('\r\n')}\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+    const answer = await sendRaw(server.url, text);
+    expect([answer.status, answer.body]).toEqual([413, expect.stringContaining('at most 1024 KiB')]);
+  });
+
   it.each([
     ['20,000 levels', `${'{ a '.repeat(20_000)}${'}'.repeat(20_000)}`, 'tokens'],
     [
