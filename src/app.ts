@@ -1,5 +1,6 @@
 /** The composition root: everything is wired here, by hand. */
 import type { Server } from 'node:http';
+import type { Hono } from 'hono';
 import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/accounts.ts';
 import { createActRecord } from './accounts/act-record.ts';
@@ -22,6 +23,7 @@ import { keepPartitions } from './platform/database/partitions.ts';
 import { createPool } from './platform/database/pool.ts';
 import { createTenancy } from './platform/database/tenancy.ts';
 import { openDoorbell } from './platform/doorbell.ts';
+import type { HttpEnv } from './platform/http/env.ts';
 import { startLaneJobs } from './platform/jobs.ts';
 import type { Log } from './platform/log.ts';
 import { createMailTransport } from './platform/mail/transport.ts';
@@ -35,6 +37,8 @@ import { startUpdates } from './webhooks/updates.ts';
 export type App = {
   /** `peerAddress`: the other end of the socket. */
   readonly fetch: (request: Request, peerAddress: string | undefined) => Response | Promise<Response>;
+  /** What is mounted, for whoever wants to list it. */
+  readonly routes: Hono<HttpEnv>['routes'];
   /** Takes over the WebSocket upgrades of the HTTP server. */
   readonly attach: (server: Server) => void;
   /** Finishes what is in flight, then closes everything the app opened. */
@@ -247,6 +251,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
   const sockets: { close: () => Promise<void> }[] = [];
   return {
     fetch: (request, peerAddress) => routes.fetch(request, { peerAddress }),
+    routes: routes.routes,
     attach: (server) => {
       if (config.role !== 'worker') sockets.push(graphql.attachWebSocket(server));
     },

@@ -19,6 +19,12 @@ type Definition = {
 
 const AT = '2026-11-23T09:30:00Z';
 
+/** The catalogue holds nothing of anybody, so every role may read it, through each door. */
+export const MAY_READ_CATALOGUE = {
+  scope: 'read:webhooks',
+  roles: ['ADMIN', 'EDUCATOR', 'STUDENT'],
+} as const;
+
 const DEFINITIONS = {
   'task.completed': {
     version: 1,

@@ -1,7 +1,6 @@
 /** GET /api/event-types: the catalogue, the same for every organization. */
 import { createRoute, z } from '@hono/zod-openapi';
-import type { Requirement } from '../accounts/viewer.ts';
-import { EVENT_TYPES } from '../events/event-type.ts';
+import { EVENT_TYPES, MAY_READ_CATALOGUE } from '../events/event-type.ts';
 import type { RestApp } from './env.ts';
 import type { Guard } from './guard.ts';
 import { json, needs, refusals } from './responses.ts';
@@ -16,9 +15,7 @@ const eventType = z
   })
   .openapi('EventType');
 
-const requirement: Requirement = { scope: 'read:webhooks', roles: ['ADMIN', 'EDUCATOR', 'STUDENT'] };
-
-/** Adds the route. The catalogue holds nothing of anybody, so every role may read it. */
+/** Adds the route. */
 export function addEventTypes(app: RestApp, guard: Guard): void {
   const route = createRoute({
     method: 'get',
@@ -26,8 +23,8 @@ export function addEventTypes(app: RestApp, guard: Guard): void {
     operationId: 'listEventTypes',
     tags: ['Events'],
     summary: 'List the event types',
-    security: needs(requirement),
-    middleware: guard(requirement),
+    security: needs(MAY_READ_CATALOGUE),
+    middleware: guard(MAY_READ_CATALOGUE),
     responses: {
       200: json('Every event type.', z.object({ data: z.array(eventType) })),
       ...refusals(403),

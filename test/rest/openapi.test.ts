@@ -6,32 +6,18 @@ import { SCOPES } from '../../src/accounts/scope.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createOAuth } from '../../src/oauth/authorization-server.ts';
 import { createLog } from '../../src/platform/log.ts';
-import type { RestDependencies } from '../../src/rest/env.ts';
 import { describeApi } from '../../src/rest/openapi.ts';
 import { createRestRoutes } from '../../src/rest/routes.ts';
 import { createRoutes } from '../../src/routes.ts';
+import { REST_DEPENDENCIES } from './unused.ts';
 
 const PUBLIC_URL = 'https://connect.optio.example';
 
 const unused = (): never => {
   throw new Error('Nothing is called.');
 };
-const dependencies: RestDependencies = {
-  tenancy: {
-    read: unused,
-    write: unused,
-    connections: { totalCount: 0, idleCount: 0, waitingCount: 0 },
-    close: unused,
-  },
-  authenticate: unused,
-  challenge: () => undefined,
-  clock: systemClock,
-  keys: [Buffer.alloc(32)],
-  targetPolicy: { allowHttp: false, allow: [] },
-  wakeLanes: unused,
-};
 
-const document = describeApi({ rest: createRestRoutes(dependencies), publicUrl: PUBLIC_URL });
+const document = describeApi({ rest: createRestRoutes(REST_DEPENDENCIES), publicUrl: PUBLIC_URL });
 const operations = Object.entries(document.paths ?? {}).flatMap(([path, methods]) =>
   Object.entries(methods ?? {}).map(([method, operation]) => ({ name: `${method} ${path}`, operation })),
 );
@@ -62,7 +48,7 @@ function mountedRoutes(): readonly string[] {
       graphql: unused,
       pages: [],
       oauth: oauth.routes,
-      rest: dependencies,
+      rest: REST_DEPENDENCIES,
       health: { pingDatabase: unused, isMigrated: unused, isStopping: () => false },
       metrics: { print: unused, token: undefined },
       observeRequest: unused,

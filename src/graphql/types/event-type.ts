@@ -1,6 +1,5 @@
 /** The catalogue of event types. */
-import { EVENT_TYPES } from '../../events/event-type.ts';
-import { MAY_READ } from '../../webhooks/context.ts';
+import { EVENT_TYPES, MAY_READ_CATALOGUE } from '../../events/event-type.ts';
 import { access } from '../access.ts';
 import type { Builder } from '../builder.ts';
 
@@ -21,7 +20,7 @@ export function addEventType(builder: Builder): void {
   });
   builder.queryField('eventTypes', (t) =>
     t.field({
-      ...access(MAY_READ),
+      ...access(MAY_READ_CATALOGUE),
       description: 'The catalogue of event types.',
       type: ['EventType'],
       resolve: () => [...EVENT_TYPES],
