@@ -31,6 +31,7 @@ const CATALOGUE = {
   'oauth_client.resumed': 'A suspended OAuth client may go on.',
   'oauth_client.deleted': 'An OAuth client was deleted.',
   'oauth_client.secret_rotated': 'An OAuth client got a new secret.',
+  'oauth_client.overlap_ended': 'The old secret of an OAuth client was ended before its time.',
   'oauth_client.refused': 'An OAuth client was refused: wrong secret.',
   'oauth_consent.given': 'A person allowed an app to act for them.',
   'oauth_consent.revoked': 'A person disconnected an app.',

@@ -1,7 +1,8 @@
 /** Reading the audit log: for ADMINs who are signed in, and no token. */
+import { requirePlatformAdmin } from '../accounts/platform-admin.ts';
 import { authorize, type RequestContext, type Viewer } from '../accounts/viewer.ts';
 import type { AuditEntry } from '../generated/prisma/client.ts';
-import { AppError, type Fault, validationError } from '../lib/errors.ts';
+import { type Fault, validationError } from '../lib/errors.ts';
 import { isUuid, lowestUuidAt } from '../lib/ids.ts';
 import {
   type Count,
@@ -62,10 +63,8 @@ export async function findEntry(context: RequestContext, id: string): Promise<Au
  * Errors: `FORBIDDEN` unless it is an admin of the platform who has signed in.
  */
 export function platformViewer(viewer: Viewer): Viewer {
-  if (viewer.scopes === null && viewer.session?.isPlatformAdmin === true) {
-    return { ...viewer, organizationId: PLATFORM, role: 'ADMIN' };
-  }
-  throw new AppError('FORBIDDEN', 'This needs an admin of the platform who has signed in.');
+  requirePlatformAdmin(viewer);
+  return { ...viewer, organizationId: PLATFORM, role: 'ADMIN' };
 }
 
 function conditions(organizationId: string, { actions, actorId, targetId, since, until }: AuditFilter) {

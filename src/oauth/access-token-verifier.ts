@@ -12,6 +12,7 @@ import { sha256 } from '../lib/crypto.ts';
 import { translateDatabaseError } from '../platform/database/unavailable.ts';
 import { ACCESS_TOKEN_TYPE } from './access-token.ts';
 import { BearerError } from './bearer.ts';
+import { commonScopes } from './client-settings.ts';
 import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.ts';
 import { type LiveToken, selectHeldTokens, selectLiveToken } from './token-statements.ts';
 
@@ -59,7 +60,7 @@ export function createAccessTokenVerifier(deps: AccessTokenVerifierDeps): Access
     if (live?.clientId !== claims.client_id || (live.userId ?? claims.client_id) !== claims.sub) {
       throw invalidToken();
     }
-    return { claims, live };
+    return { claims, live: { ...live, scopes: commonScopes(live.clientScopes, live.scopes) } };
   };
   return {
     verify: async (token) => viewerOf(await find(token)),

@@ -10,6 +10,8 @@ export type LiveToken = {
   /** The person's role at this moment, or CLIENT. */
   readonly role: TenantRole;
   readonly scopes: readonly string[];
+  /** What its client holds at this moment: the token is good for no more. */
+  readonly clientScopes: readonly string[];
   readonly expiresAt: Date;
 };
 
@@ -28,7 +30,7 @@ const ROLE = `coalesce(m.role::text, 'CLIENT')`;
 export function selectLiveToken(organizationId: string, id: string, now: Date): QueryConfig {
   return {
     name: 'oauth_live_token',
-    text: `SELECT c.client_id AS "clientId", t.user_id AS "userId", ${ROLE} AS role, t.scopes,
+    text: `SELECT c.client_id AS "clientId", t.user_id AS "userId", ${ROLE} AS role, t.scopes, c.scopes AS "clientScopes",
              t.expires_at AS "expiresAt"
            FROM ${LIVE_TOKENS}
            WHERE t.organization_id = $1 AND t.id = $2 AND t.expires_at > $3 AND ${IS_LIVE}`,

@@ -7,6 +7,7 @@ import {
   invalidClient,
   readClientCredentials,
 } from './client-authentication.ts';
+import { findFlowRefusal, findStatusRefusal } from './client-standing.ts';
 import { OAuthError } from './error.ts';
 import type { Form } from './form.ts';
 
@@ -80,21 +81,17 @@ async function attempt(
   const client = authenticateClient(found, credentials);
   if (client === undefined) throw invalidClient(credentials.method, found);
   await admit(client);
-  requireApproved(client);
-  if (!client.grantTypes.includes(grantType)) {
-    throw new OAuthError('unauthorized_client', `The client is not registered for the grant ${grantType}.`);
-  }
+  // A client that waits for approval, or lost it, has proved who it is: so it is not `invalid_client`, which would send its
+  // operator after the secret, but one that is not authorized to use the grant (RFC 6749 5.2).
+  const refusal = findFlowRefusal(client, grantType);
+  if (refusal !== undefined) throw new OAuthError('unauthorized_client', refusal.message);
   return grant(client, form);
 }
 
-/**
- * Refuses (`unauthorized_client`) a client that is not approved. One that waits for approval, or lost it, has proved who it is: so it is not `invalid_client`, which would
- * send its operator after the secret, but one that is not authorized to use any grant (RFC 6749 5.2).
- */
+/** Refuses (`unauthorized_client`) a client that is not approved. */
 export function requireApproved({ status }: Client): void {
-  if (status === 'APPROVED') return;
-  const why = { PENDING: 'waits for approval', REJECTED: 'was rejected', SUSPENDED: 'is suspended' }[status];
-  throw new OAuthError('unauthorized_client', `The client ${why}.`);
+  const refusal = findStatusRefusal(status);
+  if (refusal !== undefined) throw new OAuthError('unauthorized_client', refusal.message);
 }
 
 function dropRefusal(error: unknown): undefined {

@@ -34,6 +34,7 @@ export type TestClient = {
 export type Harness = {
   readonly issuer: string;
   readonly authUrl: string;
+  readonly tenantUrl: string;
   readonly organizationId: string;
   /** Approved, client_credentials, all scopes. */
   readonly client: TestClient;
@@ -130,6 +131,7 @@ export async function startHarness({
   return {
     issuer,
     authUrl: database.urls.authUrl,
+    tenantUrl: database.urls.tenantUrl,
     organizationId: organization.id,
     client,
     clock,
