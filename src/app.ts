@@ -241,6 +241,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     async () => {
       await keepPartitions({ pool: workerPool, now: clock.now(), retention: config.retention });
       await forgetExpiredKeys(workerPool, clock.now());
+      await oauth.keepSigningKeys();
       await oauth.cleanUp();
       await accounts.cleanUp();
       await people.cleanUp();

@@ -59,7 +59,11 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   }
 }
 
-async function openDatabase(config: Config, log: Log): Promise<{ url: string; stop: () => Promise<void> }> {
+/** The database that the configuration names, or the embedded one, started. */
+export async function openDatabase(
+  config: Config,
+  log: Log,
+): Promise<{ url: string; stop: () => Promise<void> }> {
   if (config.databaseUrl !== undefined) return { url: config.databaseUrl, stop: async () => {} };
   await makeDataDirectory(config.dataDirectory);
   return startEmbeddedPostgres({ directory: join(config.dataDirectory, 'postgres'), log });

@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import { type MasterKeys, seal, sha256, unseal } from '../lib/crypto.ts';
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
+import type { SealedColumn } from '../platform/reseal.ts';
 import type { RequestContext, Viewer } from './viewer.ts';
 
 export type OnceContext = Pick<RequestContext, 'viewer'> & {
@@ -82,6 +83,15 @@ const NOBODY = '00000000-0000-0000-0000-000000000000';
 function holderOf({ organizationId, userId, clientId }: Viewer): Holder {
   return { organizationId, userId: userId ?? NOBODY, clientId: clientId ?? '' };
 }
+
+/** Where answers lie that are kept. */
+export const SEALED_ANSWERS: SealedColumn = {
+  table: 'mutation_idempotency_keys',
+  column: 'sealed_answer',
+  key: { organization_id: 'uuid', user_id: 'uuid', client_id: 'text', key: 'text' },
+  context: ({ organization_id = '', user_id = '', client_id = '', key = '' }) =>
+    sealContext({ organizationId: organization_id, userId: user_id, clientId: client_id, key }),
+};
 
 function sealContext({ organizationId, userId, clientId, key }: Key): string {
   return JSON.stringify(['mutation_idempotency_keys', organizationId, userId, clientId, key]);

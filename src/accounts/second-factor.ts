@@ -18,6 +18,7 @@ import {
 import { AppError } from '../lib/errors.ts';
 import { inTransaction } from '../platform/database/pool.ts';
 import { runOn } from '../platform/database/run.ts';
+import type { SealedColumn } from '../platform/reseal.ts';
 import { createRecoveryCodes, hashRecoveryCode } from './recovery-code.ts';
 import {
   deleteRecoveryCodes,
@@ -192,6 +193,14 @@ function hashesOf(codes: readonly string[]): readonly Buffer[] {
 function offerContext(userId: string): string {
   return `second-factor-offer:${userId}`;
 }
+
+/** Where the secrets of authenticator apps lie. */
+export const SEALED_SECOND_FACTORS: SealedColumn = {
+  table: 'second_factors',
+  column: 'sealed_secret',
+  key: { user_id: 'uuid' },
+  context: ({ user_id = '' }) => secretContext(user_id),
+};
 
 function secretContext(userId: string): string {
   return `second-factor:${userId}`;

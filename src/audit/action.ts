@@ -39,6 +39,8 @@ const CATALOGUE = {
   'oauth_grant.reuse_detected':
     'A code or refresh token was used again; the tokens of its authorization were revoked.',
   'signing_key.created': 'A key that signs access tokens was made.',
+  'signing_key.hastened': 'A key that waits for its time was told to sign sooner.',
+  'signing_key.retired': 'A key that signed access tokens was given an end.',
 
   'webhook_subscription.created': 'A webhook subscription was created.',
   'webhook_subscription.updated': 'The settings of a webhook subscription were changed.',

@@ -88,9 +88,9 @@ export function seal(keys: MasterKeys, plaintext: Buffer, context: string): Buff
   return Buffer.concat([keyId(keys[0]), iv, cipher.getAuthTag(), ciphertext]);
 }
 
-/** Whether `seal` made it under one of these keys. Says nothing of its context, nor whether it was changed. */
-export function isSealedUnder(keys: MasterKeys, sealed: Buffer): boolean {
-  return keys.some((key) => keyId(key).equals(sealed.subarray(0, KEY_ID_BYTES)));
+/** What everything that `seal` makes under a key begins with. */
+export function sealPrefix(key: Buffer): Buffer {
+  return keyId(key);
 }
 
 /** Opens what `seal` made. Throws when no key fits, the context differs, or a bit was changed. */

@@ -18,6 +18,7 @@ import type { ReuseReport } from './exchange.ts';
 import { authorizationCodeGrant } from './grant-authorization-code.ts';
 import { clientCredentialsGrant } from './grant-client-credentials.ts';
 import { refreshTokenGrant } from './grant-refresh-token.ts';
+import { keepSigningKeys } from './key-rotation.ts';
 import { createOAuthLimits, OAUTH_LIMITS, type OAuthLimitSettings, type OAuthLimits } from './limits.ts';
 import { protectedResourceMetadataUrl } from './metadata.ts';
 import { revokeGrantsOfUser } from './revocation.ts';
@@ -57,6 +58,8 @@ export type OAuth = {
   readonly challenge: (error: AppError) => string | undefined;
   /** Deletes what has expired; answers how many access tokens that were. For a scheduled job. */
   readonly cleanUp: () => Promise<number>;
+  /** Makes the next signing key when its time is near. For a scheduled job. */
+  readonly keepSigningKeys: () => Promise<unknown>;
 };
 
 /** Composes the authorization server. Nothing is read or written before the first request. */
@@ -83,5 +86,6 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     revokeGrantsOfUser: (userId, db = pool) => revokeGrantsOfUser(db, userId, clock.now()),
     challenge: (error) => challenge(error, resourceMetadata),
     cleanUp: () => cleanUpAccessTokens({ pool, clock }),
+    keepSigningKeys: () => keepSigningKeys(deps),
   };
 }

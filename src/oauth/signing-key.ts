@@ -1,6 +1,7 @@
 /**
  * The keys that sign access tokens: made on first need, shared by all processes through the database, the private
  * half sealed under MASTER_KEY. The newest whose time has come signs; all that are not retired are published.
+ * How one follows another is in key-rotation.ts.
  */
 import {
   type CryptoKey,
@@ -18,6 +19,7 @@ import { recordOn } from '../audit/record.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type MasterKeys, seal, unseal } from '../lib/crypto.ts';
 import { inTransaction, type Queryable } from '../platform/database/pool.ts';
+import type { SealedColumn } from '../platform/reseal.ts';
 import { insertSigningKey, lockSigningKeys, type NewSigningKey, selectSigningKeys } from './statements.ts';
 
 /** The one algorithm in use; a token that names another is refused. */
@@ -38,7 +40,8 @@ export type SigningKeysDeps = {
   readonly clock: Clock;
 };
 
-type StoredKey = {
+/** A key that is not retired. */
+export type StoredKey = {
   readonly kid: string;
   /** As it is published: with kid, alg and use. */
   readonly publicJwk: JWK;
@@ -47,10 +50,18 @@ type StoredKey = {
   readonly retiresAt: Date | null;
 };
 
+/** Where their private halves lie. */
+export const SEALED_SIGNING_KEYS: SealedColumn = {
+  table: 'signing_keys',
+  column: 'sealed_private',
+  key: { id: 'text' },
+  context: ({ id = '' }) => id,
+};
+
 type Loaded = { readonly keys: readonly StoredKey[]; readonly at: number };
 
-// How long a change of the table may go unnoticed: shorter than a new key is published before it signs.
-const REFRESH_MS = 60_000;
+/** How long a change of the table may go unnoticed: shorter than a new key is published before it signs. */
+export const REFRESH_MS = 60_000;
 // A made-up kid costs a query at most this often.
 const UNKNOWN_KID_REFRESH_MS = 5_000;
 
@@ -114,12 +125,14 @@ async function makeFirstKey(pool: Pool, masterKeys: MasterKeys, now: Date): Prom
   });
 }
 
-async function selectKeys(db: Queryable, now: Date): Promise<readonly StoredKey[]> {
+/** All that are not retired, newest first. */
+export async function selectKeys(db: Queryable, now: Date): Promise<readonly StoredKey[]> {
   const { rows } = await db.query<StoredKey>(selectSigningKeys(now));
   return rows;
 }
 
-async function generateSigningKey(masterKeys: MasterKeys, signsFrom: Date): Promise<NewSigningKey> {
+/** A key pair to be; it counts once it is stored. */
+export async function generateSigningKey(masterKeys: MasterKeys, signsFrom: Date): Promise<NewSigningKey> {
   const pair = await generateKeyPair(SIGNING_ALGORITHM, { extractable: true });
   const coordinates = await exportJWK(pair.publicKey);
   const kid = await calculateJwkThumbprint(coordinates);

@@ -149,10 +149,28 @@ export type NewSigningKey = {
   readonly signsFrom: Date;
 };
 
-export function insertSigningKey(key: NewSigningKey): QueryConfig {
+export function insertSigningKey(key: NewSigningKey, createdAt: Date = key.signsFrom): QueryConfig {
   return {
-    text: `INSERT INTO signing_keys (id, algorithm, public_jwk, sealed_private, created_at, signs_from)
-           VALUES ($1, $2, $3, $4, $5, $5)`,
-    values: [key.kid, key.algorithm, key.publicJwk, key.sealedPrivate, key.signsFrom],
+    text: `INSERT INTO signing_keys (id, algorithm, public_jwk, sealed_private, signs_from, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6)`,
+    values: [key.kid, key.algorithm, key.publicJwk, key.sealedPrivate, key.signsFrom, createdAt],
   };
+}
+
+/** Has a key that waits sign from then on. */
+export function setSigningKeyBegin(kid: string, signsFrom: Date): QueryConfig {
+  return { text: 'UPDATE signing_keys SET signs_from = $2 WHERE id = $1', values: [kid, signsFrom] };
+}
+
+/** Ends all keys but one at a time, unless they end before. */
+export function retireSigningKeys(exceptKid: string, retiresAt: Date): QueryConfig {
+  return {
+    text: `UPDATE signing_keys SET retires_at = $2
+           WHERE id <> $1 AND (retires_at IS NULL OR retires_at > $2) RETURNING id AS kid`,
+    values: [exceptKid, retiresAt],
+  };
+}
+
+export function deleteRetiredSigningKeys(now: Date): QueryConfig {
+  return { text: 'DELETE FROM signing_keys WHERE retires_at <= $1', values: [now] };
 }

@@ -2,9 +2,19 @@
 import { type MasterKeys, seal, unseal } from '../lib/crypto.ts';
 import { newId } from '../lib/ids.ts';
 import type { Tx } from '../platform/database/tenancy.ts';
+import type { SealedColumn } from '../platform/reseal.ts';
 import { generateSecret } from './signature.ts';
 
 type SubscriptionKey = { readonly organizationId: string; readonly id: string };
+
+/** Where they lie. */
+export const SEALED_SECRETS: SealedColumn = {
+  table: 'webhook_secrets',
+  column: 'sealed',
+  key: { organization_id: 'uuid', id: 'uuid' },
+  bound: ['subscription_id'],
+  context: ({ subscription_id = '' }) => subscription_id,
+};
 
 /** Makes a secret for the subscription, stores it sealed, and answers it in clear: the only time it is seen. */
 export async function addSecret(tx: Tx, keys: MasterKeys, subscription: SubscriptionKey): Promise<string> {

@@ -1,7 +1,16 @@
 /** The custom headers of a subscription, sealed at rest, and as they may be shown (webhooks rule 11). */
 import type { WebhookSubscription } from '../generated/prisma/client.ts';
 import { type MasterKeys, unseal } from '../lib/crypto.ts';
+import type { SealedColumn } from '../platform/reseal.ts';
 import { type CustomHeaders, maskHeaders } from './custom-headers.ts';
+
+/** Where they lie. */
+export const SEALED_HEADERS: SealedColumn = {
+  table: 'webhook_subscriptions',
+  column: 'sealed_headers',
+  key: { organization_id: 'uuid', id: 'uuid' },
+  context: ({ id = '' }) => id,
+};
 
 type Sealed = Pick<WebhookSubscription, 'id' | 'sealedHeaders'>;
 
