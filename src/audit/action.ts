@@ -52,6 +52,8 @@ const CATALOGUE = {
   'webhook_subscription.tested': 'A test event was sent to a webhook subscription.',
   'delivery.retried': 'A delivery was sent again.',
   'delivery.cancelled': 'A delivery was cancelled.',
+
+  'grade.recorded': 'A grade was recorded, or changed.',
 } as const satisfies Readonly<Record<`${string}.${string}`, string>>;
 
 export type AuditAction = keyof typeof CATALOGUE;

@@ -32,6 +32,7 @@ const FITTING: Readonly<Record<string, Row>> = {
   // Of no person.
   mutation_idempotency_keys: { user_id: '00000000-0000-0000-0000-000000000000' },
   partitioning: { table_name: 'events' },
+  submissions: { text: 'My work' },
 };
 
 const READ_TABLES = `
