@@ -222,6 +222,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
           settings: config.webhooks,
           onError: report('sending deliveries met an error'),
           observeSettled,
+          wakeLanes: lanes.wake,
           trace,
         });
   watch(metrics, {

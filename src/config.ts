@@ -44,10 +44,11 @@ const origins = list.refine((values) => values.every((value) => parseUrl(value)?
 const retrySeconds = list
   .transform((values) => values.map(Number))
   .pipe(z.array(seconds, { error: SECONDS }).max(20));
-const days = (least: number, most: number) => {
-  const error = `expected days, ${least} to ${most}`;
+const whole = (what: string, least: number, most: number) => {
+  const error = `expected ${what}, ${least} to ${most}`;
   return z.coerce.number({ error }).int({ error }).min(least, { error }).max(most, { error });
 };
+const days = (least: number, most: number) => whole('days', least, most);
 const email = z.email({ error: 'expected an email address' }).transform((value) => value.toLowerCase());
 const password = z.string().min(12, { error: 'expected at least 12 characters' }).max(1_024);
 const clientId = z
@@ -109,6 +110,9 @@ const ENVIRONMENT = z.object({
     .min(100)
     .max(60_000)
     .default(10_000),
+  WEBHOOK_DISABLE_FAILURES: whole('deliveries', 1, 1_000_000).default(50),
+  WEBHOOK_DISABLE_FAILURE_HOURS: whole('hours', 0, 8_760).default(24),
+  WEBHOOK_DISABLE_FAILING_DAYS: whole('days', 1, 365).default(5),
   RETENTION_DAYS: days(7, 3_650).default(90),
   UPDATE_LOG_DAYS: days(1, 90).default(7),
   SMTP_URL: parsedBy(parseSmtpUrl).optional(),
@@ -233,6 +237,12 @@ function freeze(env: Environment) {
       proxyUrl: env.WEBHOOK_PROXY_URL,
       retrySeconds: env.WEBHOOK_RETRY_SECONDS,
       timeoutMs: env.WEBHOOK_TIMEOUT_MS,
+      /** When a subscription that keeps failing is disabled. */
+      health: {
+        failures: env.WEBHOOK_DISABLE_FAILURES,
+        failureHours: env.WEBHOOK_DISABLE_FAILURE_HOURS,
+        failingDays: env.WEBHOOK_DISABLE_FAILING_DAYS,
+      },
     },
   });
 }

@@ -95,10 +95,14 @@ export const subscriptionChanges = z
     event_types: settings.event_types.optional(),
     organization_id: organizationId,
     ...optionalSettings,
-    active: z
-      .boolean()
-      .optional()
-      .openapi({ description: 'false pauses and holds deliveries; true resumes and sends them.' }),
+    active: z.boolean().optional().openapi({
+      description: 'false pauses and holds deliveries; true resumes, or enables what was disabled.',
+    }),
+    held: z.enum(['send', 'discard']).optional().openapi({
+      description:
+        'With `active: true`: what becomes of the deliveries that were held. They are sent, if left out.',
+      example: 'send',
+    }),
   })
   .superRefine(atMostOneForm)
   .openapi('SubscriptionChanges');

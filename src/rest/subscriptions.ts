@@ -56,6 +56,7 @@ const examples = {
 };
 const changeExamples = {
   pause: { value: { active: false } },
+  'enable again and start afresh': { value: { active: true, held: 'discard' } },
   'another URL': { value: { target_url: 'https://lms.example/hooks/v2' } },
   'a target that must not be hurried': {
     value: { max_concurrency: 2, rate_limit_per_second: 5, retry_seconds: [60, 600, 3_600] },
@@ -167,7 +168,7 @@ function addUpdate(app: RestApp, guard: Guard): void {
     const body = c.req.valid('json');
     const context = c.get('context');
     requireOwnOrganization(context.viewer, body.organization_id);
-    const changes = { ...toSettings(body), active: body.active };
+    const changes = { ...toSettings(body), active: body.active, held: body.held };
     const changed = await withPaths(eventTypePath(body), () => updateSubscription(context, id, changes));
     return c.json(printSubscription(changed), 200);
   });

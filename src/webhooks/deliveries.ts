@@ -1,11 +1,13 @@
 /** Sending deliveries: outbound HTTP, pump, mover and settlement, put together and taken down in order. */
 import type { Pool } from 'pg';
+import type { WakeLanes } from '../events/emit.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
 import type { Doorbell } from '../platform/doorbell.ts';
 import type { LaneJobs } from '../platform/jobs.ts';
 import { createOutbound, type OutboundOptions } from '../platform/outbound/http-client.ts';
 import type { Trace } from '../platform/tracing/trace.ts';
+import type { HealthLimits } from './health.ts';
 import { startMover } from './mover.ts';
 import { startPump } from './pump.ts';
 import { createSettlement, type ObserveSettled } from './settlement.ts';
@@ -17,8 +19,14 @@ export type DeliveriesOptions = {
   readonly doorbell: Doorbell;
   readonly clock: Clock;
   readonly keys: MasterKeys;
-  readonly settings: OutboundOptions & { readonly retrySeconds: readonly number[] };
+  readonly settings: OutboundOptions & {
+    readonly retrySeconds: readonly number[];
+    /** When a subscription that keeps failing is disabled. */
+    readonly health?: HealthLimits | undefined;
+  };
   readonly onError: (error: Error) => void;
+  /** Wakes those that are told of a disabled subscription; without, the scan does. */
+  readonly wakeLanes?: WakeLanes | undefined;
   /** From 0 up to, but not including, 1: the jitter of retries. */
   readonly random?: () => number;
   readonly observeSettled?: ObserveSettled;
@@ -45,6 +53,8 @@ export function startDeliveries(options: DeliveriesOptions): Deliveries {
     onError,
     pause,
     observe: options.observeSettled,
+    limits: settings.health,
+    wakeLanes: options.wakeLanes,
   });
   const pump = startPump({
     ...options,

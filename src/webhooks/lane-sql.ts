@@ -60,6 +60,7 @@ const CLAIM = `
     (SELECT * FROM deliveries w
       WHERE s.status = 'ACTIVE' AND s.deleted_at IS NULL
         AND w.subscription_id = l.subscription_id AND w.due_at <= $4 AND w.id <> ALL ($5::uuid[])
+        AND (s.discard_before IS NULL OR w.id >= s.discard_before)
       ORDER BY w.due_at, w.id LIMIT l.row_limit)
     UNION ALL
     (SELECT * FROM deliveries w

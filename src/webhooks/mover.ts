@@ -75,7 +75,8 @@ async function movePiece({ pool, clock, jobs, doorbell }: MoverOptions, lane: La
 }
 
 // Two loose scans, one probe for each subscription that has something waiting (deliveries_waiting) or held
-// (deliveries_held), however much that is. Only who gets the lock looks.
+// (deliveries_held), however much that is; and the few whose deliveries are being discarded
+// (webhook_subscriptions_discarding). Only who gets the lock looks.
 // LIMIT, not EXISTS: of that the planner could make a join that reads all that waits.
 const FIND_MISPLACED = `
   WITH RECURSIVE waiting AS (
@@ -106,6 +107,8 @@ const FIND_MISPLACED = `
     SELECT s.organization_id, s.id FROM held h
     JOIN webhook_subscriptions s ON s.organization_id = h.organization_id AND s.id = h.subscription_id
     WHERE s.deleted_at IS NOT NULL OR s.status = 'ACTIVE'
+    UNION
+    SELECT organization_id, id FROM webhook_subscriptions WHERE discard_before IS NOT NULL
   )
   SELECT organization_id AS "organizationId", id AS "subscriptionId" FROM misplaced
   WHERE pg_try_advisory_xact_lock(7431, 3)`;

@@ -1,11 +1,9 @@
 /** The statement that settles attempts: what was sent and came back, and all that follows from it, in one transaction. */
 import type { PoolClient } from 'pg';
-import { beginning } from '../audit/difference.ts';
-import { SYSTEM } from '../audit/entry.ts';
-import { recordOn } from '../audit/record.ts';
-import type { WebhookSubscription } from '../generated/prisma/client.ts';
+import type { WakeLanes } from '../events/emit.ts';
 import type { Settled } from './attempt.ts';
-import { targetOf } from './subscription-audit.ts';
+import { type Disabling, disableSubscription } from './disable.ts';
+import { DEFAULT_HEALTH_LIMITS, failingBounds, failingReason, type HealthLimits } from './health.ts';
 
 // The fence: only the attempt that follows the recorded ones counts. What a worker that lost its lane comes with late
 // changes nothing, is not recorded a second time and costs no attempt. A delivery that was cancelled or held while its
@@ -60,31 +58,46 @@ const SETTLE = `
       CASE WHEN succeeded THEN $18::timestamptz END, CASE WHEN failures > 0 THEN $18::timestamptz END
     FROM ended ORDER BY organization_id, subscription_id
     ON CONFLICT (organization_id, subscription_id) DO UPDATE SET
-      consecutive_failures = CASE WHEN excluded.failing_since IS NULL THEN 0 ELSE h.consecutive_failures + excluded.consecutive_failures END,
-      failing_since = CASE WHEN excluded.failing_since IS NULL THEN NULL ELSE coalesce(h.failing_since, excluded.failing_since) END,
+      (consecutive_failures, failing_since) = (
+        SELECT CASE WHEN excluded.failing_since IS NULL THEN 0 ELSE excluded.consecutive_failures + CASE WHEN goes_on THEN h.consecutive_failures ELSE 0 END END,
+               CASE WHEN goes_on THEN coalesce(h.failing_since, excluded.failing_since) ELSE excluded.failing_since END
+        FROM (SELECT excluded.failing_since IS NOT NULL AND NOT EXISTS (
+          SELECT FROM webhook_subscriptions s
+          WHERE s.organization_id = h.organization_id AND s.id = h.subscription_id AND s.active_since > h.failing_since) AS goes_on) AS streak),
       last_success_at = coalesce(excluded.last_success_at, h.last_success_at),
       last_failure_at = coalesce(excluded.last_failure_at, h.last_failure_at)
+    RETURNING organization_id, subscription_id, consecutive_failures, failing_since
   )
-  SELECT id FROM settled`;
+  SELECT id, NULL::json AS failing FROM settled
+  UNION ALL
+  SELECT subscription_id, json_build_object('organizationId', organization_id, 'failures', consecutive_failures, 'since', failing_since)
+  FROM health WHERE (consecutive_failures >= $19 AND failing_since <= $20) OR failing_since <= $21`;
 
-// Its deliveries follow piece by piece (mover.ts): however many wait, the others' results are not held up.
-const DISABLE = `
-  UPDATE webhook_subscriptions SET status = 'DISABLED', disabled_reason = $3, disabled_at = $4, version = version + 1, updated_at = $4
-  WHERE organization_id = $1 AND id = $2 AND status <> 'DISABLED' AND deleted_at IS NULL
-  RETURNING id, target_url AS "targetUrl"`;
+type Streak = { readonly organizationId: string; readonly failures: number; readonly since: string };
+/** A delivery that was settled; or, with its streak of failures, a subscription that has failed for too long. */
+type SettledRow = { readonly id: string; readonly failing: Streak | null };
+
+export type SettleOptions = {
+  readonly limits?: HealthLimits | undefined;
+  readonly wakeLanes?: WakeLanes | undefined;
+  /** Is given what is to be called once the batch is committed. */
+  readonly afterCommit?: (call: () => void) => void;
+};
 
 /** Writes a batch in the transaction of `client`. Of two results of one attempt the first counts. Answers the ids that were settled. */
 export async function settleBatch(
   client: PoolClient,
   results: readonly Settled[],
   now: Date,
+  { limits = DEFAULT_HEALTH_LIMITS, wakeLanes = leaveToTheScan, afterCommit }: SettleOptions = {},
 ): Promise<readonly string[]> {
   const batch = [
     ...new Map(results.toReversed().map((settled) => [settled.delivery.id, settled])).values(),
   ].toSorted((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1)); // Locks are taken in one order.
+  const bounds = failingBounds(limits, now);
   const column = <T>(pick: (settled: Settled) => T): T[] => batch.map(pick);
   const plain = (pick: (settled: Settled) => Plain): string => toArrayLiteral(batch.map(pick));
-  const { rows } = await client.query<{ id: string }>({
+  const { rows } = await client.query<SettledRow>({
     name: 'settle',
     text: SETTLE,
     values: [
@@ -106,10 +119,20 @@ export async function settleBatch(
       plain(({ outcome }) => (outcome.kind === 'succeeded' ? null : outcome.errorKind)),
       column(({ outcome }) => (outcome.kind === 'succeeded' ? null : outcome.error)),
       now,
+      limits.failures,
+      bounds.failuresSince,
+      bounds.failingSince,
     ],
   });
-  for (const refusal of refusals(batch)) await disable(client, refusal, now);
-  return rows.map((row) => row.id);
+  for (const disabling of disablings(batch, rows)) {
+    const wake = await disableSubscription(client, disabling, { now, wakeLanes });
+    afterCommit?.(wake);
+  }
+  return rows.flatMap((row) => (row.failing === null ? [row.id] : []));
+}
+
+function leaveToTheScan(): void {
+  // It finds every lane within a second.
 }
 
 type Plain = string | number | Date | null;
@@ -119,38 +142,30 @@ function toArrayLiteral(values: readonly Plain[]): string {
   return `{${values.map((value) => (value instanceof Date ? value.toISOString() : (value ?? 'NULL'))).join(',')}}`;
 }
 
-async function disable(
-  client: PoolClient,
-  { organizationId, subscriptionId, reason }: Refusal,
-  now: Date,
-): Promise<void> {
-  const { rows } = await client.query<Pick<WebhookSubscription, 'id' | 'targetUrl'>>(DISABLE, [
-    organizationId,
-    subscriptionId,
-    reason,
-    now,
-  ]);
-  const [disabled] = rows;
-  if (disabled === undefined) return;
-  await recordOn(
-    client,
-    { place: { organizationId }, source: SYSTEM, now },
-    {
-      action: 'webhook_subscription.disabled',
-      target: targetOf(disabled),
-      changes: beginning({ disabled_reason: reason }),
-    },
+/** The subscriptions that are to be disabled, each once, in the order in which their rows are locked. */
+function disablings(batch: readonly Settled[], rows: readonly SettledRow[]): readonly Disabling[] {
+  const failing = rows.flatMap(({ id, failing: streak }) =>
+    streak === null
+      ? []
+      : [{ ...streak, subscriptionId: id, reason: reasonOf(streak), keepsFailing: true } as const],
   );
-}
-
-type Refusal = { readonly organizationId: string; readonly subscriptionId: string; readonly reason: string };
-
-/** The subscriptions that want nothing more, each once, in the order in which their rows are locked. */
-function refusals(batch: readonly Settled[]): readonly Refusal[] {
-  const found = batch.flatMap(({ delivery: { organizationId, subscriptionId }, outcome }) =>
+  const refusing = batch.flatMap(({ delivery: { organizationId, subscriptionId }, outcome }) =>
     outcome.kind === 'failed' && outcome.disableSubscription !== undefined
-      ? [[subscriptionId, { organizationId, subscriptionId, reason: outcome.disableSubscription }] as const]
+      ? [
+          {
+            organizationId,
+            subscriptionId,
+            reason: outcome.disableSubscription,
+            keepsFailing: false,
+          } as const,
+        ]
       : [],
   );
+  // Of the two reasons the receiver's own word is the better one.
+  const found = [...failing, ...refusing].map((one) => [one.subscriptionId, one] as const);
   return [...new Map(found).values()].toSorted((a, b) => (a.subscriptionId < b.subscriptionId ? -1 : 1));
+}
+
+function reasonOf({ failures, since }: Streak): string {
+  return failingReason(failures, new Date(since));
 }

@@ -1,9 +1,11 @@
 /** Settlement: gathers the results of attempts and writes them in batches, one transaction each, one after the other. */
 import type { Pool } from 'pg';
+import type { WakeLanes } from '../events/emit.ts';
 import type { Clock } from '../lib/clock.ts';
 import { inTransaction } from '../platform/database/pool.ts';
 import type { Doorbell } from '../platform/doorbell.ts';
 import type { Settled } from './attempt.ts';
+import type { HealthLimits } from './health.ts';
 import { settleBatch } from './settlement-sql.ts';
 
 export type Settlement = {
@@ -24,6 +26,10 @@ export type SettlementOptions = {
   readonly pause: () => Promise<void>;
   /** Told of the attempts that were recorded. */
   readonly observe?: ObserveSettled | undefined;
+  /** When a subscription that keeps failing is disabled. */
+  readonly limits?: HealthLimits | undefined;
+  /** Wakes those that are told of it; without, the scan does. */
+  readonly wakeLanes?: WakeLanes | undefined;
 };
 
 export type ObserveSettled = (settled: readonly Settled[]) => void;
@@ -37,14 +43,17 @@ type Entry = { readonly settled: Settled; readonly done: () => void };
  * A batch that the database does not take is tried again until it does; nothing that was sent is forgotten.
  */
 export function createSettlement(options: SettlementOptions): Settlement {
-  const { pool, clock, doorbell, onError, pause, observe } = options;
+  const { pool, clock, doorbell, onError, pause, observe, limits, wakeLanes } = options;
   const waiting: Entry[] = [];
   let running: Promise<void> | undefined;
 
   const write = async (batch: readonly Settled[]): Promise<void> => {
     for (;;) {
       try {
-        const ids = await inTransaction(pool, (client) => settleBatch(client, batch, clock.now()));
+        const calls: (() => void)[] = [];
+        const settling = { limits, wakeLanes, afterCommit: (call: () => void) => void calls.push(call) };
+        const ids = await inTransaction(pool, (client) => settleBatch(client, batch, clock.now(), settling));
+        for (const call of calls) call();
         doorbell.ring('updates');
         observe?.(recorded(batch, ids));
         return;

@@ -8,6 +8,7 @@ import type { Tx } from '../platform/database/tenancy.ts';
 import type { WebhookContext } from './context.ts';
 import { type CustomHeaders, MASK } from './custom-headers.ts';
 import { openHeaders } from './subscription-headers.ts';
+import type { Held } from './subscription-state.ts';
 
 type Subscription = Pick<WebhookSubscription, 'id' | 'targetUrl'>;
 
@@ -36,14 +37,17 @@ export async function recordCreated(
   await recordSubscription(tx, context, subscription, { action: 'webhook_subscription.created', changes });
 }
 
+export type Change = {
+  readonly before: WebhookSubscription;
+  readonly after: WebhookSubscription;
+  /** What was said about held deliveries. */
+  readonly held: Held | undefined;
+};
+
 /** Records what is different after an update: its settings, and whether it is paused. Nothing different, no entry. */
-export async function recordUpdated(
-  tx: Tx,
-  context: WebhookContext,
-  before: WebhookSubscription,
-  after: WebhookSubscription,
-): Promise<void> {
-  if (before.status !== after.status) await recordStatus(tx, context, before, after);
+export async function recordUpdated(tx: Tx, context: WebhookContext, change: Change): Promise<void> {
+  const { before, after } = change;
+  if (before.status !== after.status) await recordStatus(tx, context, change);
   const [headersBefore, headersAfter] = [before, after].map((one) => openHeaders(context.keys, one));
   const changes = difference(
     settingsOf(before, headersBefore ?? []),
@@ -53,14 +57,12 @@ export async function recordUpdated(
   await recordSubscription(tx, context, after, { action: 'webhook_subscription.updated', changes });
 }
 
-async function recordStatus(
-  tx: Tx,
-  context: WebhookContext,
-  before: WebhookSubscription,
-  after: WebhookSubscription,
-): Promise<void> {
+async function recordStatus(tx: Tx, context: WebhookContext, { before, after, held }: Change): Promise<void> {
   const action = after.status === 'ACTIVE' ? 'webhook_subscription.resumed' : 'webhook_subscription.paused';
-  const changes = { status: { from: before.status, to: after.status } };
+  const changes = {
+    status: { from: before.status, to: after.status },
+    ...(held === undefined ? {} : beginning({ held_deliveries: held })),
+  };
   await recordSubscription(tx, context, after, { action, changes });
 }
 

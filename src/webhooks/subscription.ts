@@ -4,7 +4,7 @@ import { once } from '../accounts/idempotency.ts';
 import { authorize, requireOwnOrganization } from '../accounts/viewer.ts';
 import type { WebhookSubscription } from '../generated/prisma/client.ts';
 import { seal } from '../lib/crypto.ts';
-import { AppError } from '../lib/errors.ts';
+import { AppError, validationError } from '../lib/errors.ts';
 import { isUuid, newId } from '../lib/ids.ts';
 import {
   type Count,
@@ -22,7 +22,7 @@ import { moveFirstPiece } from './mover.ts';
 import { addSecret } from './secret.ts';
 import { recordCreated, recordSubscription, recordUpdated } from './subscription-audit.ts';
 import { checkSettings, type SubscriptionSettings } from './subscription-input.ts';
-import { setActive } from './subscription-state.ts';
+import { type Held, setActive } from './subscription-state.ts';
 import { requireVersion } from './version.ts';
 
 export const MAX_SUBSCRIPTIONS = 1_000;
@@ -36,8 +36,10 @@ export type NewSubscription = SubscriptionSettings & {
 };
 
 export type SubscriptionChanges = SubscriptionSettings & {
-  /** false pauses and holds deliveries; true resumes (enables, if disabled) and sends them. */
+  /** false pauses and holds deliveries; true resumes (enables, if disabled). */
   readonly active?: boolean | undefined;
+  /** With `active: true`: what becomes of the deliveries that were held; they are sent, if left out. */
+  readonly held?: Held | undefined;
   /** Refused with CONFLICT, naming the current version, when the subscription has another one. */
   readonly expectedVersion?: number | undefined;
 };
@@ -132,11 +134,13 @@ export async function updateSubscription(
 ): Promise<WebhookSubscription> {
   authorize(context.viewer, MAY_WRITE);
   checkSettings(changes, context.targetPolicy);
+  const { active, held } = changes;
+  requireResume(active, held);
   const { organizationId } = context.viewer;
   return context.write(async (unit) => {
     const current = await lockSubscription(unit.tx, organizationId, id);
     requireVersion('WebhookSubscription', current, changes.expectedVersion);
-    if (changes.active !== undefined) await setActive(unit, context, current, changes.active);
+    if (active !== undefined) await setActive(unit, context, current, { active, held });
     unit.afterCommit(() => context.wakeLanes(organizationId, [current.id]));
     const changed = await unit.tx.webhookSubscription.update({
       where: { organizationId_id: { organizationId, id } },
@@ -146,9 +150,15 @@ export async function updateSubscription(
         updatedAt: context.clock.now(),
       },
     });
-    await recordUpdated(unit.tx, context, current, changed);
+    await recordUpdated(unit.tx, context, { before: current, after: changed, held });
     return changed;
   });
+}
+
+function requireResume(active: boolean | undefined, held: Held | undefined): void {
+  if (held === undefined || active === true) return;
+  const message = 'Held deliveries are sent or discarded when it is resumed: say it with active: true.';
+  throw validationError([{ path: ['held'], message }]);
 }
 
 /** Deletes a subscription: what waits is cancelled, its history stays until retention ends it. */

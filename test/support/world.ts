@@ -94,6 +94,7 @@ export async function openWorld(): Promise<World> {
         keys: [TEST_KEY],
         settings,
         onError,
+        wakeLanes: lanes.wake,
         random: () => 0,
       });
       workers.push(worker);

@@ -279,35 +279,6 @@ describe('delivery', () => {
   });
 });
 
-describe('fairness', () => {
-  it('delivers to one target while sixty others do not answer at all (webhooks rule 18)', async () => {
-    const open: ServerResponse[] = [];
-    const silent = await startReceiver();
-    silent.answer = (_request, response) => void open.push(response);
-    const others = Array.from({ length: 60 }, async () =>
-      subscribe({ targetUrl: silent.url, eventTypes: ['badge.earned'] }),
-    );
-    await Promise.all(others);
-    await emitEvents(
-      context(),
-      Array.from({ length: 20 }, () => exampleEvent('badge.earned')),
-    );
-    await silent.received(60);
-    await subscribe();
-    const until = await watch();
-    await emitEvents(
-      context(),
-      Array.from({ length: 100 }, () => exampleEvent()),
-    );
-    for (let settled = 0; settled < 100; settled++) await until('SUCCEEDED');
-    expect(receiver.requests).toHaveLength(100);
-    expect(open.length).toBeGreaterThanOrEqual(60);
-    silent.answer = (_request, response) => void response.writeHead(410).end();
-    for (const response of open) response.writeHead(410).end();
-    await silent.close();
-  });
-});
-
 it('met no error in the background', () => {
   expect(world.errors).toEqual([]);
 });

@@ -97,15 +97,29 @@ function addCreate(builder: Builder, header: HeaderInputRef): void {
   );
 }
 
+function addHeldDeliveries(builder: Builder) {
+  return builder.enumType('HeldDeliveries', {
+    description: 'What becomes of deliveries that were held.',
+    values: {
+      SEND: { value: 'send', description: 'They are sent now, the oldest first.' },
+      DISCARD: { value: 'discard', description: 'They are cancelled. Each can be sent again by itself.' },
+    } as const,
+  });
+}
+
 function addUpdate(builder: Builder, header: HeaderInputRef): void {
+  const held = addHeldDeliveries(builder);
   const input = builder.inputType('UpdateWebhookSubscriptionInput', {
     description: 'Changes of a webhook subscription. What is left out stays as it is.',
     fields: (t) => ({
       id: t.id({ required: true, description: 'The global id of the webhook subscription.' }),
       expectedVersion: expectedVersion(t),
       active: t.boolean({
-        description:
-          'false pauses: deliveries are held. true resumes (or enables): held deliveries are sent.',
+        description: 'false pauses: deliveries are held. true resumes (or enables what was disabled).',
+      }),
+      held: t.field({
+        type: held,
+        description: 'With `active: true`: what becomes of the deliveries that were held; SEND if left out.',
       }),
       targetUrl: t.field({ type: 'URL', description: 'Where its deliveries go.' }),
       eventTypes: t.stringList({ description: 'The event types it wants, or "*" alone for all.' }),
@@ -136,6 +150,7 @@ function addUpdate(builder: Builder, header: HeaderInputRef): void {
           targetUrl: given(targetUrl),
           eventTypes: given(eventTypes),
           active: given(active),
+          held: given(args.input.held),
           expectedVersion: given(args.input.expectedVersion),
         };
         const key = localId('WebhookSubscription', id);

@@ -121,6 +121,13 @@ const NOTHING_YET: Health = {
   lastFailureAt: null,
 };
 
+/** Failures from before it was resumed do not count any more. */
+function sinceActive(health: Health, activeSince: Date | null): Health {
+  const { failingSince } = health;
+  if (activeSince === null || failingSince === null || failingSince >= activeSince) return health;
+  return { ...health, consecutiveFailures: 0, failingSince: null };
+}
+
 function addHealth(builder: Builder): void {
   const health = builder.objectRef<Health>('SubscriptionHealth').implement({
     description: 'How well the target of a webhook subscription answers.',
@@ -150,8 +157,9 @@ function addHealth(builder: Builder): void {
     health: t.field({
       type: health,
       description: 'How well its target answers.',
-      select: { health: true },
-      resolve: (subscription) => subscription.health ?? NOTHING_YET,
+      select: { health: true, activeSince: true },
+      resolve: ({ health: found, activeSince }) =>
+        found === null ? NOTHING_YET : sinceActive(found, activeSince),
     }),
   }));
 }

@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { findEventType } from '../../src/events/event-type.ts';
+import { call, startServer, type TestServer } from './support.ts';
+
+const PATH = '/api/webhooks/subscriptions';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
+beforeEach(() => server.sql('DELETE FROM webhook_subscriptions'));
+
+it('resumes with or without what was held (webhooks rule 22)', async () => {
+  const created = await call(server, `POST ${PATH}`, {
+    token: 'north',
+    body: { target_url: 'https://lms.example.com/hooks/optio', event_type: '*' },
+  });
+  const { id } = created.body as { id: string }; // It was created.
+  const put = (body: object) => call(server, `PUT ${PATH}/${id}`, { token: 'north', body });
+  const statuses = () => server.sql('SELECT status FROM deliveries WHERE subscription_id = $1', [id]);
+  await put({ active: false });
+  const { example } = findEventType('badge.earned') ?? {};
+  await call(server, 'POST /api/events', {
+    token: 'north',
+    body: { event: 'badge.earned', data: example },
+  });
+  expect(await statuses()).toEqual([{ status: 'HELD' }]);
+  expect(await put({ held: 'discard' })).toMatchObject({
+    status: 422,
+    body: { errors: [{ path: 'held' }] },
+  });
+  expect(await put({ active: true, held: 'x' })).toMatchObject({ status: 422 });
+  expect(await put({ active: true, held: 'discard' })).toMatchObject({
+    status: 200,
+    body: { active: true },
+  });
+  expect(await statuses()).toEqual([{ status: 'CANCELLED' }]);
+});
