@@ -17,6 +17,7 @@ import type { Clock } from './lib/clock.ts';
 import { createGate } from './lib/gate.ts';
 import { repeat } from './lib/repeat.ts';
 import { createObservers, watch } from './metrics.ts';
+import { createAuthorization } from './oauth/authorization.ts';
 import { createOAuth } from './oauth/authorization-server.ts';
 import { OAUTH_LIMITS } from './oauth/limits.ts';
 import { keepPartitions } from './platform/database/partitions.ts';
@@ -120,6 +121,13 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
         ? undefined
         : { accounts: DEMO_ACCOUNTS.slice(0, 3), password: DEMO_PASSWORD },
   });
+  const consents = createAuthorization({
+    pool: authPool,
+    clock,
+    keys,
+    issuer: publicUrl,
+    guard: accounts.guard,
+  });
   const updates = startUpdates({
     pool: workerPool,
     doorbell,
@@ -191,7 +199,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     trustedProxies: config.trustedProxies,
     graphql: graphql.fetch,
     oauth: oauth.routes,
-    pages: [accounts.pages, people.pages],
+    pages: [consents.pages, accounts.pages, people.pages],
     demo: demo?.routes,
     rest: {
       ...webhooks,

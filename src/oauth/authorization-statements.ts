@@ -8,6 +8,10 @@ export type NewAuthorization = {
   readonly clientRef: string;
   readonly userId: string;
   readonly scopes: readonly string[];
+  /** What the consent that is remembered holds, where nobody was asked now; null: the person has just decided. */
+  readonly rememberedScopes: readonly string[] | null;
+  /** Of the consent, if there is none yet. */
+  readonly consentId: string;
   readonly grantId: string;
   readonly grantExpiresAt: Date;
   readonly code: {
@@ -22,21 +26,27 @@ export type NewAuthorization = {
 
 /**
  * Remembers the consent, and stores a grant with its code, if the client is approved and the person a member who is
- * active; no row otherwise. What was consented to before stays consented to.
+ * active; no row otherwise. What was consented to before stays consented to. Where nobody was asked, the consent has to
+ * be there still, and as it was read: its row is locked, so that who takes it away finds the grant, or has won.
  */
 export function insertAuthorization(authorization: NewAuthorization, now: Date): QueryConfig {
   const { organizationId, clientRef, userId, scopes, grantId, grantExpiresAt, code } = authorization;
+  const { rememberedScopes, consentId } = authorization;
   return {
     name: 'oauth_authorize',
-    text: `WITH entitled AS (
+    text: `WITH remembered AS (
+        SELECT FROM oauth_consents
+        WHERE organization_id = $1 AND user_id = $3 AND client_ref = $2 AND scopes = $13::text[] FOR UPDATE),
+      entitled AS (
         SELECT c.organization_id, c.id AS client_ref, m.user_id
         FROM oauth_clients c
         JOIN memberships m ON m.organization_id = c.organization_id AND m.user_id = $3
         JOIN users u ON u.id = m.user_id AND u.deactivated_at IS NULL
-        WHERE c.organization_id = $1 AND c.id = $2 AND c.status = 'APPROVED'),
+        WHERE c.organization_id = $1 AND c.id = $2 AND c.status = 'APPROVED'
+          AND ($13::text[] IS NULL OR EXISTS (SELECT FROM remembered))),
       consent AS (
-        INSERT INTO oauth_consents AS k (organization_id, user_id, client_ref, scopes, created_at, updated_at)
-        SELECT organization_id, user_id, client_ref, $4::text[], $5::timestamptz, $5::timestamptz FROM entitled
+        INSERT INTO oauth_consents AS k (organization_id, id, user_id, client_ref, scopes, created_at, updated_at)
+        SELECT organization_id, $14::uuid, user_id, client_ref, $4::text[], $5::timestamptz, $5::timestamptz FROM entitled
         ON CONFLICT (organization_id, user_id, client_ref) DO UPDATE SET updated_at = excluded.updated_at,
           scopes = ARRAY(SELECT s FROM unnest(k.scopes || excluded.scopes) AS s GROUP BY s ORDER BY s)),
       granted AS (
@@ -58,6 +68,8 @@ export function insertAuthorization(authorization: NewAuthorization, now: Date):
       code.redirectUri,
       code.codeChallenge,
       code.expiresAt,
+      rememberedScopes,
+      consentId,
     ],
   };
 }

@@ -40,7 +40,7 @@ const GRANT_HOLDS = `
   g.organization_id = k.organization_id AND g.id = k.grant_id AND g.client_ref = c.id AND g.revoked_at IS NULL
     AND g.expires_at > $6 AND g.scopes && $7::text[] AND u.id = g.user_id AND u.deactivated_at IS NULL`;
 
-/** Stores the tokens of what was consumed. $8, $9: access token; $10 to $12: refresh token, or null. */
+/** Stores the tokens of what was consumed, and when. $8, $9: access token; $10 to $12: refresh token, or null. */
 const ISSUE = `
   access AS (
     INSERT INTO oauth_access_tokens (organization_id, id, client_ref, user_id, grant_id, scopes, expires_at)
@@ -49,7 +49,10 @@ const ISSUE = `
   refresh AS (
     INSERT INTO oauth_refresh_tokens (organization_id, id, token_hash, grant_id, parent_id, expires_at)
     SELECT $1, $10::uuid, $11::bytea, grant_id, parent_id, least($12::timestamptz, grant_expires_at)
-    FROM consumed WHERE $10::uuid IS NOT NULL)
+    FROM consumed WHERE $10::uuid IS NOT NULL),
+  used AS (
+    UPDATE oauth_grants g SET last_used_at = $6 FROM consumed
+    WHERE g.organization_id = $1 AND g.id = consumed.grant_id)
   SELECT EXISTS (SELECT FROM entitled) AS "isEntitled", access.user_id AS "userId", access.scopes
   FROM (SELECT) AS always LEFT JOIN access ON true`;
 

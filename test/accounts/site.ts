@@ -2,11 +2,13 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
 import { type Accounts, createAccounts } from '../../src/accounts/accounts.ts';
 import type { AccountAct } from '../../src/accounts/act.ts';
 import { PASSWORD_GATE } from '../../src/accounts/password-check.ts';
 import { startPeople } from '../../src/accounts/people.ts';
 import { createGate } from '../../src/lib/gate.ts';
+import type { HttpEnv } from '../../src/platform/http/env.ts';
 import { createHttpShell } from '../../src/platform/http/shell.ts';
 import { parseCidrs } from '../../src/platform/ip-range.ts';
 import { createLog } from '../../src/platform/log.ts';
@@ -29,16 +31,23 @@ export type Site = People & {
   readonly browse: (address?: string) => Visitor;
 };
 
+export type SiteOptions = {
+  readonly requireSecondFactor?: boolean;
+  readonly https?: boolean;
+  readonly canMail?: boolean;
+  /** Pages of other features, to stand beside them. */
+  readonly mount?: (parts: SiteParts) => readonly Hono<HttpEnv>[];
+};
+
+export type SiteParts = Pick<Site, 'pool' | 'clock' | 'accounts'> & { readonly publicUrl: string };
+
 /** Opens the pages; `https`: as they are behind a proxy that ends TLS. */
 export async function openSite({
   requireSecondFactor = false,
   https = false,
   canMail = true,
-}: {
-  readonly requireSecondFactor?: boolean;
-  readonly https?: boolean;
-  readonly canMail?: boolean;
-} = {}): Promise<Site> {
+  mount = () => [],
+}: SiteOptions = {}): Promise<Site> {
   const people = await openPeople();
   const acts: AccountAct[] = [];
   const server = createServer();
@@ -77,6 +86,7 @@ export async function openSite({
   const shell = createHttpShell({ log, clock: people.clock, https, trustedProxies: LOOPBACK })
     .route('/', accounts.pages)
     .route('/', links.pages);
+  for (const routes of mount({ ...people, accounts, publicUrl })) shell.route('/', routes);
   const listener = getRequestListener((request, { incoming }) =>
     shell.fetch(request, { peerAddress: incoming.socket.remoteAddress }),
   );
@@ -168,7 +178,9 @@ function keep(cookies: Map<string, string>, line: string): void {
 
 /** The hidden fields of the first form of the page that posts to the path. */
 export function hiddenFields(page: string, action: string): Record<string, string> {
-  const form = page.split('<form ').find((part) => part.startsWith(`method="post" action="${action}"`));
+  const form = page
+    .split('<form ')
+    .find((part) => part.startsWith(`method="post" action="${action.replaceAll('&', '&amp;')}"`));
   if (form === undefined) throw new Error(`The page has no form that posts to ${action}.`);
   const inputs = form
     .split('</form>', 1)[0]

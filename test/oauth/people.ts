@@ -68,6 +68,8 @@ export async function allow(harness: Harness, allowed: Allowed): Promise<string>
       clientRef: allowed.client.id,
       userId: allowed.person.id,
       scopes: allowed.scopes ?? USER_SCOPES,
+      rememberedScopes: null,
+      consentId: newId(),
       grantId: newId(),
       grantExpiresAt: new Date(now.getTime() + GRANT_MS),
       code: {

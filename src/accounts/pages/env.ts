@@ -41,12 +41,16 @@ export function browserOf(c: PageContext): BrowserInfo {
 }
 
 /** The token for the forms of a session, all of them. */
-export function sessionFormToken({ tokens }: PageDeps, session: Session): string {
+export function sessionFormToken({ tokens }: Pick<PageDeps, 'tokens'>, session: Pick<Session, 'id'>): string {
   return tokens.issue('session', session.id);
 }
 
 /** Reads a form of the session's own pages. Errors: those of `readOwnForm`. */
-export function readSessionForm(deps: PageDeps, c: PageContext, session: Session): Promise<Form> {
+export function readSessionForm(
+  deps: Pick<PageDeps, 'tokens' | 'publicUrl'>,
+  c: PageContext,
+  session: Session,
+): Promise<Form> {
   return readOwnForm(c.req.raw, { ...deps, binding: ['session', session.id] });
 }
 

@@ -15,10 +15,13 @@ export type PageGuardDeps = {
 export type PageGuard = {
   readonly requiresSecondFactor: boolean;
   /** The session of the request, whatever it lacks; undefined without one. */
-  readonly find: (request: Request) => Promise<Session | undefined>;
+  readonly find: (request: Pick<Request, 'headers'>) => Promise<Session | undefined>;
   /** The session, if all is there that a page needs; else the answer: to /login, or to the set-up of a second factor. */
-  readonly enter: (request: Request) => Promise<Session | Response>;
+  readonly enter: (request: PageRequest) => Promise<Session | Response>;
 };
+
+/** After signing in, a GET is made once more; a page whose form may be sent late gives the request of the page instead. */
+export type PageRequest = Pick<Request, 'headers' | 'method' | 'url'>;
 
 /** The guard of all pages that are for somebody who has signed in. */
 export function createPageGuard({ sessions, cookie, requireSecondFactor }: PageGuardDeps): PageGuard {
@@ -41,7 +44,7 @@ export function createPageGuard({ sessions, cookie, requireSecondFactor }: PageG
 }
 
 /** A form that was sent is not sent again after signing in; its page is where to go. */
-function pathOf({ method, url }: Request): string {
+function pathOf({ method, url }: PageRequest): string {
   const { pathname, search } = new URL(url);
   return localPath(method === 'GET' ? `${pathname}${search}` : undefined);
 }

@@ -4,6 +4,7 @@ import { button, field, form, note } from '../../platform/pages/elements.ts';
 import { type Html, pageResponse } from '../../platform/pages/page.ts';
 import type { Session } from '../session.ts';
 import { type DemoAccounts, demoCard } from './demo-accounts.ts';
+import { withReturnTo } from './return-to.ts';
 
 export type LoginPage = {
   readonly token: string;
@@ -52,7 +53,7 @@ ${form({
   body: html`${field({ name: 'code', label: 'Code', autocomplete: 'one-time-code', isCode: true, autofocus: true, error, hint: 'Six digits. Without the app, one of your recovery codes.' })}
 ${button('Continue')}`,
 })}
-<p class="small"><a href="/login">Start again with another account</a></p>
+<p class="small"><a href="${withReturnTo('/login', returnTo)}">Start again with another account</a></p>
 </section>`;
   return pageResponse({ title: 'One more step', body, ...statusAndHeaders(page) });
 }

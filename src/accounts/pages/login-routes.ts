@@ -33,7 +33,9 @@ export function addLoginRoutes(app: Hono<HttpEnv>, deps: PageDeps): void {
 
 async function showLogin(deps: PageDeps, c: PageContext): Promise<Response> {
   const returnTo = localPath(c.req.query('return_to'));
-  if ((await deps.guard.find(c.req.raw)) !== undefined) return seeOther(returnTo);
+  // Asked for once more, though somebody is signed in: to prove it anew, or to go on with another account.
+  const isAgain = c.req.query('again') === '1';
+  if (!isAgain && (await deps.guard.find(c.req.raw)) !== undefined) return seeOther(returnTo);
   const notice = NOTICES[c.req.query('note') ?? ''];
   return freshLogin(deps, c, { returnTo, ...(notice === undefined ? {} : { notice }) });
 }

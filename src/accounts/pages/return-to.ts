@@ -17,3 +17,8 @@ export function localPath(text: string | undefined): string {
 export function withReturnTo(path: string, returnTo: string): string {
   return returnTo === '/account' ? path : `${path}?${new URLSearchParams({ return_to: returnTo })}`;
 }
+
+/** Where somebody who is signed in signs in once more, as somebody else perhaps, and then goes to a path of ours. */
+export function signInAgain(returnTo: string): string {
+  return `/login?${new URLSearchParams({ again: '1', return_to: returnTo })}`;
+}

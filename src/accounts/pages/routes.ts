@@ -1,8 +1,7 @@
 /** The pages of accounts: /login, /logout, /account, and those of links in mails. What goes wrong in them is a page, too. */
 import { Hono } from 'hono';
-import { AppError } from '../../lib/errors.ts';
 import type { HttpEnv } from '../../platform/http/env.ts';
-import { errorPage } from '../../platform/pages/error-page.ts';
+import { withErrorPages } from '../../platform/pages/error-page.ts';
 import { addAccountRoutes } from './account-routes.ts';
 import type { PageDeps } from './env.ts';
 import { addLoginRoutes } from './login-routes.ts';
@@ -23,12 +22,4 @@ export function createPeoplePages(deps: PeoplePagesDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   addPeopleRoutes(app, deps);
   return withErrorPages(app);
-}
-
-function withErrorPages(app: Hono<HttpEnv>): Hono<HttpEnv> {
-  return app.onError((error, c) => {
-    if (!(error instanceof AppError)) c.get('log').error({ error }, 'a page failed');
-    else if (error.code === 'UNAVAILABLE') c.get('log').warn({ error }, 'a page found something unavailable');
-    return errorPage(error, c.get('requestId'));
-  });
 }

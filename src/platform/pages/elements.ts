@@ -57,6 +57,14 @@ export function button(label: string, kind: 'primary' | 'plain' | 'danger' = 'pr
   return html`<button type="submit" class="${kind}">${label}</button>`;
 }
 
+/** One of several buttons of a form, none of which is put before the others; `value` says which one was pressed. */
+export function choice(
+  label: string,
+  { name, value }: { readonly name: string; readonly value: string },
+): Html {
+  return html`<button type="submit" class="plain" name="${name}" value="${value}">${label}</button>`;
+}
+
 /** Something to be read first: announced by screen readers when it is bad, mentioned when it is good. */
 export function note(kind: 'bad' | 'good' | 'plain', text: Html | string): Html {
   const icons = { bad: warningIcon, good: doneIcon, plain: infoIcon };

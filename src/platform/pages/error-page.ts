@@ -1,6 +1,8 @@
 /** Errors as pages print them. */
+import type { Hono } from 'hono';
 import { html } from 'hono/html';
 import { AppError } from '../../lib/errors.ts';
+import type { HttpEnv } from '../http/env.ts';
 import { statusOf } from '../http/problem.ts';
 import { type Html, pageResponse } from './page.ts';
 
@@ -14,6 +16,15 @@ const TITLES: Readonly<Record<number, string>> = {
   429: 'Please wait a moment',
   503: 'Not available at the moment',
 };
+
+/** Lets what goes wrong in an app's pages be a page, too; what nobody expected, and what is away, is logged. */
+export function withErrorPages(app: Hono<HttpEnv>): Hono<HttpEnv> {
+  return app.onError((error, c) => {
+    if (!(error instanceof AppError)) c.get('log').error({ error }, 'a page failed');
+    else if (error.code === 'UNAVAILABLE') c.get('log').warn({ error }, 'a page found something unavailable');
+    return errorPage(error, c.get('requestId'));
+  });
+}
 
 /** The page for whatever was thrown. An unexpected error shows the id of its request and nothing else. */
 export async function errorPage(error: unknown, requestId: string): Promise<Response> {

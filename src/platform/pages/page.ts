@@ -64,9 +64,10 @@ function policyOf(formOrigins: readonly string[]): string {
   ].join('; ');
 }
 
+/** An application's own scheme has no origin, and an IPv6 address cannot be said in a policy: then the scheme it is. */
 function originOf(text: string): string {
-  const { origin, protocol } = new URL(text);
-  return origin === 'null' ? protocol : origin;
+  const { origin, protocol, hostname } = new URL(text);
+  return origin === 'null' || hostname.startsWith('[') ? protocol : origin;
 }
 
 function documentOf({ title, body, aside, width = 'narrow' }: Page): Html {

@@ -77,6 +77,12 @@ ul.rows > li { display: flex; flex-wrap: wrap; align-items: center; justify-cont
   padding: 1rem 0; border-top: 1px solid var(--line); }
 ul.rows > li:first-child { border-top: 0; padding-top: 0; } ul.rows > li:last-child { padding-bottom: 0; }
 ul.rows > li > :first-child { flex: 1 1 14rem; min-width: 0; overflow-wrap: anywhere; }
+.choice { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; }
+ul.scopes { margin: 0; padding: 0; list-style: none; border: 1px solid var(--line); border-radius: .75rem; }
+ul.scopes > li { padding: .75rem .875rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+ul.scopes > li:first-child { border-top: 0; }
+.facts { margin: 0; display: grid; gap: .75rem; font-size: .9375rem; } .facts dt { color: var(--muted); font-size: .875rem; }
+.facts dd { margin: 0; overflow-wrap: anywhere; } bdi { overflow-wrap: anywhere; }
 .tag { display: inline-block; padding: .0625rem .5rem; border-radius: 1rem; background: var(--accent-soft);
   font-size: .8125rem; font-weight: 600; vertical-align: .05em; }
 .tag.good { background: var(--good-soft); color: var(--good); }
