@@ -149,6 +149,14 @@ describe('Without credentials', () => {
     },
   );
 
+  test.for(routesOf('a client that may ask, then a session'))(
+    '%s leads nowhere without a client that is known',
+    async (route) => {
+      const { status, headers } = await ask(route);
+      expect([status, headers.get('location')]).toEqual([400, null]);
+    },
+  );
+
   test.for(routesOf('a link out of a mail'))('%s says that the link is not good', async (route) => {
     const { status, text } = await ask(route);
     expect(status).toBeGreaterThanOrEqual(400);
@@ -161,6 +169,6 @@ describe('Without credentials', () => {
   });
 
   test('no guard is left out here', () => {
-    expect(GUARDS).toHaveLength(9);
+    expect(GUARDS).toHaveLength(10);
   });
 });
