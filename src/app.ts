@@ -20,6 +20,7 @@ import { createObservers, watch } from './metrics.ts';
 import { createAuthorization } from './oauth/authorization.ts';
 import { createOAuth } from './oauth/authorization-server.ts';
 import { OAUTH_LIMITS } from './oauth/limits.ts';
+import { startDatabaseClock } from './platform/database/database-clock.ts';
 import { keepPartitions } from './platform/database/partitions.ts';
 import { createPool } from './platform/database/pool.ts';
 import { createTenancy } from './platform/database/tenancy.ts';
@@ -80,6 +81,11 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     queryTimeoutMs: config.databaseTimeoutMs,
     onError: report('the doorbell does not ring'),
   });
+  // For deliveries, whose times several processes have to agree on; tokens and sessions go by the clock of this machine.
+  const sharedClock = await startDatabaseClock({
+    pool: workerPool,
+    onError: report('the time of the database could not be read'),
+  });
   const jobs = await startLaneJobs(workerPool, {
     supervise: config.role !== 'api',
     onError: report('a job failed'),
@@ -89,7 +95,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     doorbell,
     onError: report('lanes could not be queued; the scan will find them'),
   });
-  const webhooks = { clock, keys, targetPolicy: config.webhooks, wakeLanes: lanes.wake, trace };
+  const webhooks = { clock: sharedClock, keys, targetPolicy: config.webhooks, wakeLanes: lanes.wake, trace };
 
   const refusals = startRefusals({
     pool: authPool,
@@ -225,7 +231,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
           pool: workerPool,
           jobs,
           doorbell,
-          clock,
+          clock: sharedClock,
           keys,
           settings: config.webhooks,
           onError: report('sending deliveries met an error'),
@@ -243,13 +249,13 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     subscriberCount: updates.subscriberCount,
     deliveries,
     workerPool,
-    clock,
+    clock: sharedClock,
     onError: report('a metric could not be read'),
   });
   const maintenance = repeat(
     async () => {
-      await keepPartitions({ pool: workerPool, now: clock.now(), retention: config.retention });
-      await forgetExpiredKeys(workerPool, clock.now());
+      await keepPartitions({ pool: workerPool, now: sharedClock.now(), retention: config.retention });
+      await forgetExpiredKeys(workerPool, sharedClock.now());
       await oauth.keepSigningKeys();
       await oauth.cleanUp();
       await accounts.cleanUp();
@@ -277,7 +283,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
         lanes.flush(),
         refusals.stop(),
       ]);
-      await jobs.stop();
+      await Promise.all([jobs.stop(), sharedClock.stop()]);
       await doorbell.close();
       await Promise.all([tenancy.close(), workerPool.end(), authPool.end()]);
       await tracing?.close();

@@ -1,4 +1,5 @@
 /** Claims what is due in all lanes that want more, in one query, and keeps their settings up to date. */
+import type { Clock } from '../lib/clock.ts';
 import { openTarget } from './attempt.ts';
 import { addClaimed, claimSize, dropReady, type Lane, rateLimit } from './lane.ts';
 import {
@@ -9,6 +10,9 @@ import {
   type SubscriptionRow,
 } from './lane-sql.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
+
+// The clocks of processes agree to some milliseconds only. What one of them emits is due for the others at once, too.
+const LEEWAY_MS = 20;
 
 // Claimed and not yet sent, by lanes that answer fast, and by the others: a bound on memory.
 const MAX_READY = 1_000;
@@ -26,7 +30,7 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
       if (lane !== undefined && limit > 0) lane.hungry = false;
     }
     try {
-      const claims = await claimDue(options.pool, asked, inFlight, options.clock.now());
+      const claims = await claimDue(options.pool, asked, inFlight, soon(options.clock));
       await refresh(lanes, changedLanes(lanes, claims), options);
       const limits = new Map(asked.map(({ subscriptionId, limit }) => [subscriptionId, limit]));
       for (const claim of claims)
@@ -71,6 +75,10 @@ function receive(lane: Lane | undefined, { deliveries }: Claim, limit: number | 
   addClaimed(lane, deliveries);
   if (deliveries.length > 0) lane.quietSince = performance.now();
   if (deliveries.length > 0 && deliveries.length === limit) lane.hungry = true;
+}
+
+function soon({ now }: Clock): Date {
+  return new Date(now().getTime() + LEEWAY_MS);
 }
 
 function changedLanes(lanes: Lanes, claims: readonly Claim[]): readonly Lane[] {

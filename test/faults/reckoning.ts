@@ -21,8 +21,9 @@ export type Recorded = {
 export type Seen = {
   readonly deliveryId: string;
   readonly at: number;
-  /** When it was answered and how; undefined when it was not. */
+  /** When it was answered; undefined when it was not. */
   readonly answeredAt: number | undefined;
+  /** Undefined: not answered, or its connection was broken instead. */
   readonly status: number | undefined;
 };
 
@@ -78,7 +79,7 @@ export function reckon(
     attempts: recorded.reduce((sum, { attemptCount }) => sum + attemptCount, 0),
     requests: seen.length,
     repeated: recorded.flatMap((one) =>
-      Array.from({ length: Math.max(0, requestsOf(one).length - one.attemptCount) }, () => one.id),
+      Array.from({ length: countRepeated(one, requestsOf(one)) }, () => one.id),
     ),
     lost: [
       ...missing(emitted, recorded),
@@ -87,6 +88,17 @@ export function reckon(
     stuck: ids(recorded.filter(({ status }) => !ENDED.has(status))),
     miscounted: ids(recorded.filter((one) => !isCounted(one))),
   };
+}
+
+/**
+ * One attempt may send twice: when a connection that was used before breaks without an answer, as it does when a
+ * receiver closes it just then. So a request whose connection the receiver broke excuses another.
+ */
+function countRepeated({ attemptCount }: Recorded, requests: readonly Seen[]): number {
+  const broken = requests.filter(
+    ({ status, answeredAt }) => answeredAt !== undefined && status === undefined,
+  );
+  return Math.max(0, requests.length - broken.length - attemptCount);
 }
 
 function wasTaken({ status = 0 }: Seen): boolean {
