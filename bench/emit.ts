@@ -1,9 +1,13 @@
-/** Events taken in: REST batches for three subscriptions each, beside pg-boss inserting as many bare jobs. */
+/** Events taken in, with three deliveries each, beside pg-boss inserting as many bare jobs into the same database. */
+import type { Pool } from 'pg';
 import { PgBoss } from 'pg-boss';
+import { type EmitDependencies, emitOnConnection } from '../src/events/emit.ts';
+import { systemClock } from '../src/lib/clock.ts';
+import { createPool, inTransaction } from '../src/platform/database/pool.ts';
 import { badgeEarned } from '../test/support/client.ts';
 import { type Outcome, verifyWork } from './support/benchmark.ts';
 import { measureInTurn, middleOf, type Round } from './support/in-turn.ts';
-import { type Optio, startOptio } from './support/optio.ts';
+import { loginsOf, type Optio, organizationOf, startOptio } from './support/optio.ts';
 import { monotonicMs } from './support/receiver-messages.ts';
 import { pauseSubscription, subscribePath } from './support/subscriptions.ts';
 
@@ -17,6 +21,8 @@ const QUEUE = 'bench';
 
 export async function run(report: (line: string) => void): Promise<Outcome> {
   const optio = await startOptio();
+  const { workerUrl } = await loginsOf(optio);
+  const pool = createPool({ url: workerUrl, maxConnections: SENDERS, onIdleError: () => undefined });
   const boss = new PgBoss({
     connectionString: optio.databaseUrl,
     schema: 'bare_boss',
@@ -27,15 +33,25 @@ export async function run(report: (line: string) => void): Promise<Outcome> {
     await boss.start();
     await boss.createQueue(QUEUE);
     await subscribeAll(optio);
+    const organizationId = await organizationOf(optio);
+    const peer = () => insertAll(boss, optio);
     const rounds = await measureInTurn({
-      product: () => emitAll(optio),
-      peer: () => insertAll(boss, optio),
+      product: () => storedBy(optio, emitBatch(pool, organizationId)),
+      peer,
       rounds: ROUNDS,
       report,
     });
-    return toOutcome(rounds);
+    report('through REST');
+    const rest = await measureInTurn({
+      product: () => storedBy(optio, postBatch(optio)),
+      peer,
+      rounds: ROUNDS,
+      report,
+    });
+    return toOutcome(rounds, rest);
   } finally {
     await boss.stop({ graceful: false });
+    await pool.end();
     await optio.stop();
   }
 }
@@ -53,22 +69,37 @@ async function subscribeAll({ client }: Optio): Promise<void> {
   }
 }
 
-async function emitAll({ client, database }: Optio): Promise<number> {
-  const count = async (): Promise<unknown> =>
-    (
-      await database.query(
-        'SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(*)::int FROM deliveries) AS deliveries',
-      )
-    ).rows[0];
-  const before = (await count()) as { events: number; deliveries: number }; // As the statement has them.
-  const rate = await rateOf(async (first) => {
-    const events = Array.from({ length: BATCH }, (_, index) => badgeEarned(first + index));
-    const { status } = await client.post('/api/events', { events });
+type SendBatch = (first: number) => Promise<void>;
+
+const batchFrom = (first: number) => Array.from({ length: BATCH }, (_, index) => badgeEarned(first + index));
+
+/** As a program emits that has the database at hand: in its own transaction. */
+function emitBatch(pool: Pool, organizationId: string): SendBatch {
+  const dependencies: EmitDependencies = { clock: systemClock, wakeLanes: () => undefined };
+  return async (first) => {
+    const inputs = batchFrom(first).map(({ event, data }) => ({ type: event, data }));
+    await inTransaction(pool, (db) => emitOnConnection(db, organizationId, inputs, dependencies));
+  };
+}
+
+function postBatch({ client }: Optio): SendBatch {
+  return async (first) => {
+    const { status } = await client.post('/api/events', { events: batchFrom(first) });
     verifyWork('the answer to a batch', status, 202);
-  });
+  };
+}
+
+const COUNT =
+  'SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(*)::int FROM deliveries) AS deliveries';
+
+/** The rate, once what was sent is seen to be stored. */
+async function storedBy({ database }: Optio, send: SendBatch): Promise<number> {
+  const count = async () => (await database.query<{ events: number; deliveries: number }>(COUNT)).rows[0];
+  const before = await count();
+  const rate = await rateOf(send);
   verifyWork('what is stored', await count(), {
-    events: before.events + EVENTS,
-    deliveries: before.deliveries + EVENTS * SUBSCRIPTIONS,
+    events: (before?.events ?? 0) + EVENTS,
+    deliveries: (before?.deliveries ?? 0) + EVENTS * SUBSCRIPTIONS,
   });
   return rate;
 }
@@ -86,7 +117,7 @@ async function insertAll(boss: PgBoss, { database }: Optio): Promise<number> {
 }
 
 /** Items a second, sent by some senders at a time. */
-async function rateOf(sendBatch: (first: number) => Promise<void>): Promise<number> {
+async function rateOf(sendBatch: SendBatch): Promise<number> {
   let next = 0;
   const send = async (): Promise<void> => {
     for (let first = next; first < EVENTS; first = next) {
@@ -99,20 +130,29 @@ async function rateOf(sendBatch: (first: number) => Promise<void>): Promise<numb
   return (EVENTS / (monotonicMs() - start)) * 1_000;
 }
 
-function toOutcome(rounds: readonly Round[]): Outcome {
+function toOutcome(rounds: readonly Round[], rest: readonly Round[]): Outcome {
   const { product, peer, ratio } = middleOf(rounds);
+  const throughRest = middleOf(rest);
   return {
     what:
-      `${EVENTS} events in batches of ${BATCH} through REST by ${SENDERS} senders, ${SUBSCRIPTIONS} deliveries each (paused: stored, not sent), ` +
-      `beside as many jobs inserted by pg-boss in the same batches without HTTP. In turn, ${ROUNDS} times; medians.`,
+      `${EVENTS} events in batches of ${BATCH} by ${SENDERS} senders, ${SUBSCRIPTIONS} deliveries each (paused: stored, not sent), emitted in ` +
+      `transactions of the program itself and through REST, beside as many jobs inserted by pg-boss in the same batches. In turn, ${ROUNDS} times; medians.`,
     table: {
       columns: ['', 'per second', 'ratio'],
       rows: [
         ['bare pg-boss jobs', peer, 1],
-        ['events', product, ratio],
+        ['events, in the program', product, ratio],
+        ['events, through REST', throughRest.product, throughRest.ratio],
       ],
     },
     goals: [{ goal: `events at ${GOAL} of bare jobs: ${ratio}`, isMet: ratio >= GOAL }],
-    measurements: { events: EVENTS, batch: BATCH, senders: SENDERS, subscriptions: SUBSCRIPTIONS, rounds },
+    measurements: {
+      events: EVENTS,
+      batch: BATCH,
+      senders: SENDERS,
+      subscriptions: SUBSCRIPTIONS,
+      rounds,
+      rest,
+    },
   };
 }

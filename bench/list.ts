@@ -1,9 +1,7 @@
 /** A page of deliveries with subscription and attempts, beside PostGraphile on the same tables. */
-import { provisionLogins } from '../src/platform/database-roles.ts';
-import { MASTER_KEY } from '../test/support/server.ts';
 import { type Outcome, verifyWork } from './support/benchmark.ts';
 import { measureInTurn, middleOf, type Round } from './support/in-turn.ts';
-import { type Optio, startOptio } from './support/optio.ts';
+import { loginsOf, type Optio, organizationOf, startOptio } from './support/optio.ts';
 import { type Peer, startPeer } from './support/peer-process.ts';
 import { requestRate } from './support/request-loop.ts';
 import { storeDeliveries } from './support/stored-deliveries.ts';
@@ -32,9 +30,9 @@ const OURS = `{
 const THEIRS = `{
   allDeliveries(first: ${PAGE}, orderBy: PRIMARY_KEY_DESC) {
     nodes {
-      nodeId eventType status attemptCount completedAt lastResponseCode
-      subscription: webhookSubscriptionByOrganizationIdAndSubscriptionId { nodeId targetUrl status }
-      attempts: deliveryAttemptsByOrganizationIdAndDeliveryIdList(first: 20) { number startedAt totalMs responseCode error }
+      id eventType status attemptCount completedAt lastResponseCode
+      subscription: webhookSubscriptionByOrganizationIdAndSubscriptionId { id targetUrl status }
+      attempts: deliveryAttemptsByOrganizationIdAndDeliveryId(first: 20) { nodes { number startedAt totalMs responseCode error } }
     }
     pageInfo { hasNextPage endCursor }
   }
@@ -42,11 +40,12 @@ const THEIRS = `{
 
 export async function run(report: (line: string) => void): Promise<Outcome> {
   const optio = await startOptio({ environment: { GRAPHQL_POINTS_PER_MINUTE: '1000000000' } });
-  const organizationId = await fill(optio);
+  await fill(optio);
   report(`${DELIVERIES} deliveries are stored`);
   const peer = await startPeer('postgraphile', {
-    TENANT_URL: await tenantUrl(optio),
-    ORGANIZATION_ID: organizationId,
+    // The login that the product's own requests use.
+    TENANT_URL: (await loginsOf(optio)).tenantUrl,
+    ORGANIZATION_ID: await organizationOf(optio),
   });
   try {
     return toOutcome(await measure(optio, peer, report));
@@ -56,7 +55,7 @@ export async function run(report: (line: string) => void): Promise<Outcome> {
   }
 }
 
-async function fill({ client, database }: Optio): Promise<string> {
+async function fill({ client, database }: Optio): Promise<void> {
   for (let number = 0; number < SUBSCRIPTIONS; number += 1) {
     const path = `/${number}`;
     await subscribePath(client, {
@@ -67,16 +66,6 @@ async function fill({ client, database }: Optio): Promise<string> {
     });
   }
   await storeDeliveries(database, DELIVERIES);
-  const { rows } = await database.query<{ id: string }>(
-    'SELECT organization_id AS id FROM webhook_subscriptions LIMIT 1',
-  );
-  return rows[0]?.id ?? '';
-}
-
-/** The login that the product's own requests use. */
-async function tenantUrl({ databaseUrl }: Optio): Promise<string> {
-  const logins = await provisionLogins({ ownerUrl: databaseUrl, key: Buffer.from(MASTER_KEY, 'base64') });
-  return logins.tenantUrl;
 }
 
 function measure(optio: Optio, peer: Peer, report: (line: string) => void): Promise<readonly Round[]> {

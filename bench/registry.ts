@@ -7,6 +7,7 @@ export const BENCHMARKS = {
   emit: (): Promise<Benchmark> => import('./emit.ts'),
   list: (): Promise<Benchmark> => import('./list.ts'),
   typename: (): Promise<Benchmark> => import('./typename.ts'),
+  live: (): Promise<Benchmark> => import('./live.ts'),
   latency: (): Promise<Benchmark> => import('./latency.ts'),
 } as const;
 

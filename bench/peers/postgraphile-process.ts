@@ -16,7 +16,7 @@ const { TENANT_URL = '', ORGANIZATION_ID = '' } = process.env;
 // Tables whose partitions end at different times have no foreign keys; the relations are told instead.
 const RELATIONS = jsonPgSmartTags({
   version: 1,
-  tags: {
+  config: {
     class: {
       deliveries: {
         tags: {

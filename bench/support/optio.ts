@@ -3,9 +3,11 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client as Database } from 'pg';
+import { z } from 'zod';
+import { type LoginUrls, provisionLogins } from '../../src/platform/database-roles.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded-postgres/start.ts';
 import { type Client, connectClient } from '../../test/support/client.ts';
-import { startServer } from '../../test/support/server.ts';
+import { MASTER_KEY, startServer } from '../../test/support/server.ts';
 
 export type Optio = {
   readonly serverPid: number;
@@ -52,6 +54,17 @@ export async function startOptio({
       if (code !== 0) throw new Error(`The server ended with ${code}:\n${server.output()}`);
     },
   };
+}
+
+/** The logins of the server's own pools. */
+export function loginsOf({ databaseUrl }: Optio): Promise<LoginUrls> {
+  return provisionLogins({ ownerUrl: databaseUrl, key: Buffer.from(MASTER_KEY, 'base64') });
+}
+
+/** The organization of the client that the benchmarks use. */
+export async function organizationOf({ client }: Optio): Promise<string> {
+  const { body } = await client.get('/api/me');
+  return z.object({ organization_id: z.string() }).parse(body).organization_id;
 }
 
 async function startPostgres(directory: string, notesCommits: boolean): Promise<EmbeddedPostgres> {

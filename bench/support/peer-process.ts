@@ -16,11 +16,14 @@ export async function startPeer(
   const program = fileURLToPath(new URL(`../peers/${name}-process.ts`, import.meta.url));
   const child = fork(program, {
     env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...environment },
+    silent: true,
   });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
   const ended = once(child, 'exit');
   const [message] = await Promise.race([
     once(child, 'message'),
-    ended.then(() => Promise.reject(new Error(`The peer ${name} ended before it listened.`))),
+    ended.then(() => Promise.reject(new Error(`The peer ${name} ended before it listened:\n${said}`))),
   ]);
   return {
     pid: child.pid ?? 0,

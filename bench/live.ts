@@ -1,0 +1,134 @@
+/** How long a settled attempt takes to the pages that watch, and what more of them cost the database. */
+import { createClient } from 'graphql-ws';
+import { z } from 'zod';
+import { badgeEarned } from '../test/support/client.ts';
+import { type Outcome, verifyWork } from './support/benchmark.ts';
+import { cpuMsOf } from './support/cpu.ts';
+import { type Optio, startOptio } from './support/optio.ts';
+import { startReceiverProcess } from './support/receiver.ts';
+import { percentile, round } from './support/statistics.ts';
+import { subscribePath } from './support/subscriptions.ts';
+
+const CROWD = 1_000;
+const EVENTS = 200;
+const PAUSE_MS = 25;
+const GOAL_P50_MS = 20;
+const DOCUMENT = `subscription {
+  deliveryUpdates { __typename ... on DeliveryUpdated { at deliveryId status cursor } ... on StreamReady { cursor } }
+}`;
+
+const item = z.object({
+  deliveryUpdates: z.object({
+    __typename: z.string(),
+    at: z.string().optional(),
+    status: z.string().optional(),
+    cursor: z.string(),
+  }),
+});
+
+/** What one subscriber saw: the lateness of each settled delivery in milliseconds, and how many updates in all. */
+type Seen = { readonly latenessMs: number[]; updates: number };
+type Figures = {
+  readonly p50: number;
+  readonly p99: number;
+  readonly postgresMs: number;
+  readonly serverMs: number;
+};
+
+export async function run(report: (line: string) => void): Promise<Outcome> {
+  const receiver = await startReceiverProcess();
+  const optio = await startOptio({ environment: { GRAPHQL_POINTS_PER_MINUTE: '1000000000' } });
+  try {
+    await subscribePath(optio.client, {
+      origin: receiver.origin,
+      path: '/live',
+      eventType: '*',
+      maxConcurrency: 10,
+    });
+    await measure(optio, 1);
+    const alone = await measure(optio, 1);
+    report(`one subscriber: p50 ${alone.p50} ms`);
+    const crowd = await measure(optio, CROWD);
+    report(`${CROWD} subscribers: p50 ${crowd.p50} ms`);
+    return toOutcome(alone, crowd);
+  } finally {
+    await optio.stop();
+    await receiver.stop();
+  }
+}
+
+/** Emits one event after the other while so many watch; each has to see every update once. */
+async function measure(optio: Optio, subscribers: number): Promise<Figures> {
+  // As many updates for each delivery: made, and settled.
+  const expected = EVENTS * 2;
+  const watched = await Promise.all(Array.from({ length: subscribers }, () => watch(optio, expected)));
+  const before = [cpuMsOf(optio.postgresPid), cpuMsOf(optio.serverPid)] as const;
+  for (let index = 0; index < EVENTS; index += 1) {
+    const { status } = await optio.client.post('/api/events', badgeEarned(index));
+    verifyWork('the answer to an event', status, 202);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  const seen = await Promise.all(watched.map(({ complete }) => complete));
+  for (const { updates } of seen) verifyWork('the updates that a subscriber saw', updates, expected);
+  const lateness = seen.flatMap((one) => one.latenessMs);
+  return {
+    p50: round(percentile(lateness, 50), 1),
+    p99: round(percentile(lateness, 99), 1),
+    postgresMs: round((cpuMsOf(optio.postgresPid) - before[0]) / EVENTS, 2),
+    serverMs: round((cpuMsOf(optio.serverPid) - before[1]) / EVENTS, 2),
+  };
+}
+
+/** Resolves when it is watching; `complete` resolves when it has seen as many updates. */
+async function watch(
+  { url, client }: Optio,
+  expected: number,
+): Promise<{ readonly complete: Promise<Seen> }> {
+  const socket = createClient({
+    url: `${url.replace('http:', 'ws:')}/graphql`,
+    connectionParams: { authorization: `Bearer ${client.token}` },
+    retryAttempts: 0,
+  });
+  const ready = Promise.withResolvers<void>();
+  const read = async (): Promise<Seen> => {
+    const seen: Seen = { latenessMs: [], updates: 0 };
+    for await (const { data } of socket.iterate({ query: DOCUMENT })) {
+      note(seen, item.parse(data).deliveryUpdates, ready.resolve);
+      if (seen.updates === expected) break;
+    }
+    await socket.dispose();
+    return seen;
+  };
+  const complete = read();
+  await Promise.race([ready.promise, complete]);
+  return { complete };
+}
+
+function note(seen: Seen, update: z.infer<typeof item>['deliveryUpdates'], ready: () => void): void {
+  if (update.__typename === 'StreamReady') return ready();
+  seen.updates += 1;
+  if (update.status === 'SUCCEEDED' && update.at !== undefined)
+    seen.latenessMs.push(performance.timeOrigin + performance.now() - Date.parse(update.at));
+}
+
+function toOutcome(alone: Figures, crowd: Figures): Outcome {
+  const row = (label: string, one: Figures) => [label, one.p50, one.p99, one.postgresMs, one.serverMs];
+  const more = round(crowd.postgresMs / alone.postgresMs, 2);
+  return {
+    what:
+      `${EVENTS} events, ${PAUSE_MS} ms apart, watched over WebSockets. Late: from the time of settling (whole milliseconds) to the ` +
+      'subscriber. Processor time for each event, its delivery included; the subscribers run in the process of the benchmark.',
+    table: {
+      columns: ['', 'late p50 ms', 'p99 ms', 'Postgres CPU ms', 'server CPU ms'],
+      rows: [row('1 subscriber', alone), row(`${CROWD} subscribers`, crowd)],
+    },
+    goals: [
+      { goal: `p50 under ${GOAL_P50_MS} ms: ${alone.p50}`, isMet: alone.p50 < GOAL_P50_MS },
+      {
+        goal: `${CROWD} subscribers cost the database no query each: ${more} times the processor time`,
+        isMet: more < 2,
+      },
+    ],
+    measurements: { events: EVENTS, pauseMs: PAUSE_MS, crowd: CROWD, alone, crowdFigures: crowd },
+  };
+}
