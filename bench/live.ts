@@ -1,17 +1,23 @@
 /** How long a settled attempt takes to the pages that watch, and what more of them cost the database. */
 import { createClient } from 'graphql-ws';
 import { z } from 'zod';
-import { badgeEarned } from '../test/support/client.ts';
+import { systemClock } from '../src/lib/clock.ts';
+import { bootstrapClient } from '../src/oauth/bootstrap-client.ts';
+import { createPool, inTransaction } from '../src/platform/database/pool.ts';
+import { badgeEarned, connectClient } from '../test/support/client.ts';
 import { type Outcome, verifyWork } from './support/benchmark.ts';
 import { cpuMsOf } from './support/cpu.ts';
-import { type Optio, startOptio } from './support/optio.ts';
+import { type Optio, organizationOf, startOptio } from './support/optio.ts';
 import { startReceiverProcess } from './support/receiver.ts';
 import { percentile, round } from './support/statistics.ts';
 import { subscribePath } from './support/subscriptions.ts';
 
 const CROWD = 1_000;
-const EVENTS = 200;
-const PAUSE_MS = 25;
+// As many streams as a client may have.
+const PER_CLIENT = 100;
+const AT_A_TIME = 50;
+const EVENTS = 60;
+const PAUSE_MS = 200;
 const GOAL_P50_MS = 20;
 const DOCUMENT = `subscription {
   deliveryUpdates { __typename ... on DeliveryUpdated { at deliveryId status cursor } ... on StreamReady { cursor } }
@@ -28,6 +34,7 @@ const item = z.object({
 
 /** What one subscriber saw: the lateness of each settled delivery in milliseconds, and how many updates in all. */
 type Seen = { readonly latenessMs: number[]; updates: number };
+type Watching = { readonly complete: Promise<Seen> };
 type Figures = {
   readonly p50: number;
   readonly p99: number;
@@ -45,10 +52,11 @@ export async function run(report: (line: string) => void): Promise<Outcome> {
       eventType: '*',
       maxConcurrency: 10,
     });
-    await measure(optio, 1);
-    const alone = await measure(optio, 1);
+    const tokens = await tokensFor(optio, CROWD / PER_CLIENT);
+    await measure(optio, tokens, 1);
+    const alone = await measure(optio, tokens, 1);
     report(`one subscriber: p50 ${alone.p50} ms`);
-    const crowd = await measure(optio, CROWD);
+    const crowd = await measure(optio, tokens, CROWD);
     report(`${CROWD} subscribers: p50 ${crowd.p50} ms`);
     return toOutcome(alone, crowd);
   } finally {
@@ -57,11 +65,29 @@ export async function run(report: (line: string) => void): Promise<Outcome> {
   }
 }
 
+/** A token for each of as many clients. */
+async function tokensFor(optio: Optio, count: number): Promise<readonly string[]> {
+  const pool = createPool({ url: optio.databaseUrl, maxConnections: 1, onIdleError: () => undefined });
+  const organization = { id: await organizationOf(optio) };
+  const tokens: string[] = [];
+  for (let number = 0; number < count; number += 1) {
+    const credentials = { id: `watcher-${number}`, secret: 'WatcherSecretOfFortyCharactersAtTheLeast0' };
+    const create = bootstrapClient(
+      { clientId: credentials.id, clientSecret: credentials.secret },
+      systemClock,
+    );
+    await inTransaction(pool, (tx) => create(tx, organization));
+    tokens.push((await connectClient(optio, credentials)).token);
+  }
+  await pool.end();
+  return tokens;
+}
+
 /** Emits one event after the other while so many watch; each has to see every update once. */
-async function measure(optio: Optio, subscribers: number): Promise<Figures> {
+async function measure(optio: Optio, tokens: readonly string[], subscribers: number): Promise<Figures> {
   // As many updates for each delivery: made, and settled.
   const expected = EVENTS * 2;
-  const watched = await Promise.all(Array.from({ length: subscribers }, () => watch(optio, expected)));
+  const watched = await watchAll(optio.url, tokens, subscribers, expected);
   const before = [cpuMsOf(optio.postgresPid), cpuMsOf(optio.serverPid)] as const;
   for (let index = 0; index < EVENTS; index += 1) {
     const { status } = await optio.client.post('/api/events', badgeEarned(index));
@@ -79,14 +105,27 @@ async function measure(optio: Optio, subscribers: number): Promise<Figures> {
   };
 }
 
-/** Resolves when it is watching; `complete` resolves when it has seen as many updates. */
-async function watch(
-  { url, client }: Optio,
+/** Opens them some at a time, as pages come back after a restart. */
+async function watchAll(
+  url: string,
+  tokens: readonly string[],
+  subscribers: number,
   expected: number,
-): Promise<{ readonly complete: Promise<Seen> }> {
+): Promise<readonly Watching[]> {
+  const all: Watching[] = [];
+  while (all.length < subscribers) {
+    const token = tokens[Math.floor(all.length / PER_CLIENT)] ?? '';
+    const some = Math.min(AT_A_TIME, subscribers - all.length);
+    all.push(...(await Promise.all(Array.from({ length: some }, () => watch(url, token, expected)))));
+  }
+  return all;
+}
+
+/** Resolves when it is watching; `complete` resolves when it has seen as many updates. */
+async function watch(url: string, token: string, expected: number): Promise<Watching> {
   const socket = createClient({
     url: `${url.replace('http:', 'ws:')}/graphql`,
-    connectionParams: { authorization: `Bearer ${client.token}` },
+    connectionParams: { authorization: `Bearer ${token}` },
     retryAttempts: 0,
   });
   const ready = Promise.withResolvers<void>();
