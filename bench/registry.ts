@@ -8,6 +8,7 @@ export const BENCHMARKS = {
   list: (): Promise<Benchmark> => import('./list.ts'),
   typename: (): Promise<Benchmark> => import('./typename.ts'),
   live: (): Promise<Benchmark> => import('./live.ts'),
+  start: (): Promise<Benchmark> => import('./start.ts'),
   latency: (): Promise<Benchmark> => import('./latency.ts'),
 } as const;
 
