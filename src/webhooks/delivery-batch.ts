@@ -19,6 +19,7 @@ import {
   toCount,
   toPage,
 } from '../lib/page.ts';
+import { columnsOf } from '../platform/database/columns.ts';
 import { MAY_READ, type WebhookContext } from './context.ts';
 import { type DeliveryFilter, selectDeliveries } from './delivery-filter.ts';
 
@@ -40,6 +41,9 @@ const ATTEMPT_COLUMNS = Prisma.raw(`
   organization_id AS "organizationId", delivery_id AS "deliveryId", number, started_at AS "startedAt",
   dns_ms AS "dnsMs", connect_ms AS "connectMs", tls_ms AS "tlsMs", first_byte_ms AS "firstByteMs",
   total_ms AS "totalMs", response_code AS "responseCode", error_kind AS "errorKind", error`);
+
+// All of them: an operation looks at what it likes.
+const SUBSCRIPTION_COLUMNS = columnsOf(Prisma.WebhookSubscriptionScalarFieldEnum);
 
 // Of the parent `p` that a list or a count is for.
 const PARENT_CONDITIONS = {
@@ -65,8 +69,11 @@ export async function findSubscriptions(
   ids: readonly string[],
 ): Promise<readonly WebhookSubscription[]> {
   authorize(context.viewer, MAY_READ);
-  const where = { organizationId: context.viewer.organizationId, id: { in: ids.filter(isUuid) } };
-  return context.read((tx) => tx.webhookSubscription.findMany({ where }));
+  return context.read((tx) =>
+    tx.rows<WebhookSubscription>(Prisma.sql`
+      SELECT ${SUBSCRIPTION_COLUMNS} FROM webhook_subscriptions
+      WHERE organization_id = ${context.viewer.organizationId}::uuid AND id = ANY (${ids.filter(isUuid)}::uuid[])`),
+  );
 }
 
 /** A page of the deliveries of each parent, newest first. Plan: for each parent an index scan that stops at the limit. */
@@ -77,14 +84,14 @@ export async function listDeliveriesOf(
   page: PageRequest,
 ): Promise<ReadonlyMap<string, Page<Delivery>>> {
   authorize(context.viewer, MAY_READ);
-  const rows = await context.read(
-    (tx) => tx.$queryRaw<(Delivery & { readonly parentId: string })[]>`
+  const rows = await context.read((tx) =>
+    tx.rows<Delivery & { readonly parentId: string }>(Prisma.sql`
       SELECT p.id AS "parentId", d.*
       FROM unnest(${parents.ids}::uuid[]) AS p (id)
       CROSS JOIN LATERAL (
         ${selectDeliveries(context, filter, { ...pageQuery(page), parent: PARENT_CONDITIONS[parents.kind] })}
       ) AS d
-      ORDER BY d.id ${Prisma.raw(pageQuery(page).order)}`,
+      ORDER BY d.id ${Prisma.raw(pageQuery(page).order)}`),
   );
   const byParent = Map.groupBy(rows, (row) => row.parentId);
   return new Map(parents.ids.map((parent) => [parent, toPage(byParent.get(parent) ?? [], page)]));
@@ -127,8 +134,8 @@ export async function listAttemptsOf(
   limit: number,
 ): Promise<ReadonlyMap<string, readonly AttemptRecord[]>> {
   authorize(context.viewer, MAY_READ);
-  const rows = await context.read(
-    (tx) => tx.$queryRaw<AttemptRecord[]>`
+  const rows = await context.read((tx) =>
+    tx.rows<AttemptRecord>(Prisma.sql`
       SELECT a.*
       FROM unnest(${deliveryIds}::uuid[]) AS d (id)
       CROSS JOIN LATERAL (
@@ -136,7 +143,7 @@ export async function listAttemptsOf(
         WHERE organization_id = ${context.viewer.organizationId}::uuid AND delivery_id = d.id
         ORDER BY number DESC LIMIT ${Math.min(limit, MAX_ATTEMPTS)}
       ) AS a
-      ORDER BY a.number`,
+      ORDER BY a.number`),
   );
   return Map.groupBy(rows, (row) => row.deliveryId);
 }

@@ -20,8 +20,8 @@ export async function listDeliveries(
   page: PageRequest,
 ): Promise<Page<Delivery>> {
   authorize(context.viewer, MAY_READ);
-  const rows = await context.read(
-    (tx) => tx.$queryRaw<Delivery[]>`${selectDeliveries(context, filter, pageQuery(page))}`,
+  const rows = await context.read((tx) =>
+    tx.rows<Delivery>(selectDeliveries(context, filter, pageQuery(page))),
   );
   return toPage(rows, page);
 }

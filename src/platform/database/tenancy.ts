@@ -5,12 +5,13 @@ import type { Prisma } from '../../generated/prisma/client.ts';
 import { PrismaClient } from '../../generated/prisma/client.ts';
 import { AppError } from '../../lib/errors.ts';
 import { isTransactionConflict } from './conflict.ts';
+import { type DirectRows, withDirectRows } from './direct-rows.ts';
 import { givingUpAfter, reportIdleErrors } from './pool.ts';
 import { type TenantIdentity, TenantPool } from './tenant-pool.ts';
 import { translateDatabaseError } from './unavailable.ts';
 
-/** A transaction of one organization. */
-export type Tx = Prisma.TransactionClient;
+/** A transaction of one organization: Prisma's, and `rows` for SQL by hand. */
+export type Tx = Prisma.TransactionClient & { readonly rows: DirectRows };
 
 /** A transaction that writes. What is given to `afterCommit` runs once it is committed, and never if it is not. */
 export type Unit = { readonly tx: Tx; readonly afterCommit: (act: () => void) => void };
@@ -56,7 +57,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   const transact = <T>(identity: TenantIdentity, mode: 'read' | 'write', work: (tx: Tx) => Promise<T>) =>
     pool.run({ identity, mode }, async () => {
       try {
-        return await prisma.$transaction(work);
+        return await prisma.$transaction((tx) => work(withDirectRows(tx, pool.connection())));
       } catch (error) {
         throw translateDatabaseError(error);
       }

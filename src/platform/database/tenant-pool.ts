@@ -19,6 +19,9 @@ export type TenantIdentity = {
 
 export type TenantTransaction = { readonly identity: TenantIdentity; readonly mode: 'read' | 'write' };
 
+/** What one call of `run` is about; its connection, once it has one. */
+type Run = { readonly transaction: TenantTransaction; client?: PoolClient };
+
 const NOTHING = { command: '', rowCount: 0, oid: 0, fields: [], rows: [] };
 
 /**
@@ -26,7 +29,7 @@ const NOTHING = { command: '', rowCount: 0, oid: 0, fields: [], rows: [] };
  * so that no query can run without an organization.
  */
 export class TenantPool extends Pool {
-  readonly #current = new AsyncLocalStorage<TenantTransaction>();
+  readonly #current = new AsyncLocalStorage<Run>();
 
   constructor(options: PoolConfig) {
     super({ ...options, pipeline: true });
@@ -34,7 +37,14 @@ export class TenantPool extends Pool {
 
   /** Runs `work`; the transactions it begins belong to `transaction.identity`. */
   run<T>(transaction: TenantTransaction, work: () => Promise<T>): Promise<T> {
-    return this.#current.run(transaction, work);
+    return this.#current.run({ transaction }, work);
+  }
+
+  /** The connection of the transaction that is under way; throws when there is none. */
+  connection(): PoolClient {
+    const client = this.#current.getStore()?.client;
+    if (client === undefined) throw new Error('No tenant transaction is under way.');
+    return client;
   }
 
   // The overload with a callback serves Pool's own query(), which is refused below.
@@ -42,13 +52,14 @@ export class TenantPool extends Pool {
   override connect(callback: never): void;
   override async connect(): Promise<PoolClient> {
     // Read before the first await: behind it, an exhausted pool resumes in the context of whoever freed a connection.
-    const transaction = this.#current.getStore();
-    if (transaction === undefined) {
+    const run = this.#current.getStore();
+    if (run === undefined) {
       throw new Error('A tenant connection was asked for outside of a tenant transaction.');
     }
-    const begin = beginStatement(transaction);
+    const begin = beginStatement(run.transaction);
     const client = await super.connect();
-    return bindTransaction(client, begin, transaction.mode);
+    run.client = bindTransaction(client, begin, run.transaction.mode);
+    return run.client;
   }
 
   override query(): never {

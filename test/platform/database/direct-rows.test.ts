@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Prisma } from '../../../src/generated/prisma/client.ts';
+import { newId } from '../../../src/lib/ids.ts';
+import { columnsOf } from '../../../src/platform/database/columns.ts';
+import { createTenancy, type Tenancy } from '../../../src/platform/database/tenancy.ts';
+import { createTestDatabase, query, type TestDatabase } from '../../support/database.ts';
+
+let database: TestDatabase;
+let tenancy: Tenancy;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  tenancy = createTenancy({
+    url: database.urls.tenantUrl,
+    maxConnections: 2,
+    onIdleError: () => undefined,
+  });
+});
+afterAll(async () => {
+  await tenancy.close();
+  await database.drop();
+});
+
+/** An organization with one webhook subscription, and an admin of it. */
+async function createOrganization() {
+  const [organizationId, subscriptionId] = [newId(), newId()];
+  await query(
+    database.ownerUrl,
+    `WITH o AS (INSERT INTO organizations (id, slug, name) VALUES ($1, $3, $3))
+     INSERT INTO webhook_subscriptions (organization_id, id, target_url, event_types) VALUES ($1, $2, 'https://lms.example/', '{*}')`,
+    [organizationId, subscriptionId, `school-${organizationId}`],
+  );
+  return { identity: { organizationId, userId: newId(), role: 'ADMIN' as const }, subscriptionId };
+}
+
+describe('SQL by hand in a transaction (rows)', () => {
+  it('sees what the transaction wrote, and its organization alone', async () => {
+    const [mine, other] = [await createOrganization(), await createOrganization()];
+    const seen = await tenancy.write(mine.identity, async ({ tx }) => {
+      const { organizationId } = mine.identity;
+      const where = { organizationId_id: { organizationId, id: mine.subscriptionId } };
+      await tx.webhookSubscription.update({ where, data: { description: 'by hand' } });
+      return tx.rows<{ id: string; description: string | null }>(
+        Prisma.sql`SELECT id, description FROM webhook_subscriptions WHERE id = ANY (${[mine.subscriptionId, other.subscriptionId]}::uuid[])`,
+      );
+    });
+    expect(seen).toEqual([{ id: mine.subscriptionId, description: 'by hand' }]);
+  });
+
+  it('is rolled back with the transaction, and may write only where it writes', async () => {
+    const { identity, subscriptionId } = await createOrganization();
+    const update = Prisma.sql`UPDATE webhook_subscriptions SET description = 'gone' WHERE id = ${subscriptionId}::uuid`;
+    await expect(tenancy.read(identity, (tx) => tx.rows(update))).rejects.toThrow('read-only transaction');
+    const failed = tenancy.write(identity, async ({ tx }) => {
+      await tx.rows(update);
+      throw new Error('given up');
+    });
+    await expect(failed).rejects.toThrow('given up');
+    const after = await tenancy.read(identity, (tx) => tx.webhookSubscription.findFirst());
+    expect(after?.description).toBeNull();
+  });
+
+  it('reads a row as Prisma does', async () => {
+    const { identity } = await createOrganization();
+    const columns = columnsOf(Prisma.WebhookSubscriptionScalarFieldEnum);
+    const [byHand, byPrisma] = await tenancy.read(identity, async (tx) => [
+      await tx.rows(Prisma.sql`SELECT ${columns} FROM webhook_subscriptions`),
+      await tx.webhookSubscription.findMany(),
+    ]);
+    expect(byHand).toEqual(byPrisma);
+  });
+});
