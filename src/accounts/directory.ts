@@ -15,7 +15,7 @@ import type { MemberRole } from './statements.ts';
 import { authorize, type RequestContext } from './viewer.ts';
 
 /** To see who the members of the organization are. */
-export const MAY_SEE_MEMBERS = { scope: 'read:users', roles: ['ADMIN'] } as const;
+export const MAY_SEE_MEMBERS = { scope: 'read:users', roles: ['ADMIN', 'EDUCATOR'] } as const;
 /** To see oneself. */
 export const MAY_SEE_ONESELF = { scope: 'read:users', roles: ['ADMIN', 'EDUCATOR', 'STUDENT'] } as const;
 
@@ -69,6 +69,13 @@ export async function findUser(context: RequestContext, id: string): Promise<Use
   if (!isUuid(id)) return null;
   const memberships = { some: { organizationId: context.viewer.organizationId } };
   return context.read((tx) => tx.user.findFirst({ where: { id, memberships } }));
+}
+
+/** The users among these who are members of the viewer's organization, in one query. */
+export async function findUsers(context: RequestContext, ids: readonly string[]): Promise<readonly User[]> {
+  for (const id of ids) authorize(context.viewer, maySee(context, id));
+  const memberships = { some: { organizationId: context.viewer.organizationId } };
+  return context.read((tx) => tx.user.findMany({ where: { id: { in: ids.filter(isUuid) }, memberships } }));
 }
 
 const MAX_SEARCH_CHARACTERS = 100;

@@ -32,7 +32,11 @@ const CATALOGUE = {
   },
   'write:quests': { description: 'Create and change quests.', risk: 'medium', contains: [] },
   'write:badges': { description: 'Create badges and award them.', risk: 'medium', contains: [] },
-  'write:grades': { description: 'Record grades.', risk: 'high', contains: [] },
+  'write:grades': {
+    description: 'Review what was submitted, and record grades.',
+    risk: 'high',
+    contains: [],
+  },
   'write:users': { description: 'Invite people and change their roles.', risk: 'high', contains: [] },
   'read:webhooks': {
     description: 'See webhook subscriptions and their deliveries.',

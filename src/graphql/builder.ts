@@ -15,13 +15,23 @@ import type PrismaTypes from '../generated/pothos-types.ts';
 import { getDatamodel } from '../generated/pothos-types.ts';
 import type {
   AuditEntry,
+  Badge,
+  BadgeAward,
   Delivery,
+  Enrolment,
+  Grade,
   Invitation,
+  Learner,
   Membership,
   Organization,
+  Quest,
+  Submission,
+  Task,
+  TaskCompletion,
   User,
   WebhookSubscription,
 } from '../generated/prisma/client.ts';
+import type { PillarXp } from '../learning/pillar.ts';
 import type { Count } from '../lib/page.ts';
 import type { AttemptRecord } from '../webhooks/delivery-batch.ts';
 import type { StreamItem } from '../webhooks/update.ts';
@@ -36,6 +46,21 @@ import { validationFailure } from './validation.ts';
 type Objects = {
   AuditEntry: AuditEntry;
   AuditEntryConnection: Connection<AuditEntry>;
+  Badge: Badge;
+  BadgeAward: BadgeAward;
+  Enrolment: Enrolment;
+  Grade: Grade;
+  Learner: Learner;
+  Quest: Quest;
+  Submission: Submission;
+  Task: Task;
+  TaskCompletion: TaskCompletion;
+  BadgeConnection: Connection<Badge>;
+  EnrolmentConnection: Connection<Enrolment>;
+  LearnerConnection: Connection<Learner>;
+  QuestConnection: Connection<Quest>;
+  SubmissionConnection: Connection<Submission>;
+  PillarXp: PillarXp;
   Count: Count;
   Delivery: Delivery;
   DeliveryAttempt: AttemptRecord;

@@ -2,13 +2,19 @@
 
 export const NODE_TYPES = [
   'AuditEntry',
+  'Badge',
   'Delivery',
   'DeliveryAttempt',
+  'Enrolment',
   'Event',
   'Invitation',
+  'Learner',
   'Membership',
   'Organization',
+  'Quest',
   'Session',
+  'Submission',
+  'Task',
   'User',
   'WebhookSubscription',
 ] as const;

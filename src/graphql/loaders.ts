@@ -18,6 +18,7 @@ import {
 } from '../webhooks/delivery-batch.ts';
 import type { DeliveryFilter } from '../webhooks/delivery-filter.ts';
 import { type Batch, createBatch, createBatches } from './batch.ts';
+import { createLearningLoaders, type LearningLoaders } from './learning-loaders.ts';
 
 /** Which deliveries of each parent. */
 export type DeliveriesQuestion = {
@@ -26,7 +27,7 @@ export type DeliveriesQuestion = {
   readonly page: PageRequest;
 };
 
-export type Loaders = {
+export type Loaders = LearningLoaders & {
   readonly delivery: Batch<Delivery>;
   /** Deleted ones, too. */
   readonly subscription: Batch<WebhookSubscription>;
@@ -47,6 +48,7 @@ export type Loaders = {
 /** Loaders that remember what they loaded; an operation makes its own. */
 export function createLoaders(context: WebhookContext): Loaders {
   return {
+    ...createLearningLoaders(context),
     delivery: createBatch(async (ids) => byId(await findDeliveries(context, ids))),
     subscription: createBatch(async (ids) => byId(await findSubscriptions(context, ids))),
     event: createBatch(async (ids) => byId(await findEvents(context, ids))),

@@ -6,7 +6,15 @@ import { emitInTransaction } from '../events/emit.ts';
 import type { Badge, BadgeAward, Pillar } from '../generated/prisma/client.ts';
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
 import { isUuid, newId } from '../lib/ids.ts';
-import { type Page, type PageRequest, pageQuery, toPage } from '../lib/page.ts';
+import {
+  type Count,
+  MAX_COUNT,
+  type Page,
+  type PageRequest,
+  pageQuery,
+  toCount,
+  toPage,
+} from '../lib/page.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
 import { type LearningContext, MAY_READ_BADGES, MAY_WRITE_BADGES, noMember } from './context.ts';
 import { badgeEarned } from './events.ts';
@@ -108,6 +116,13 @@ export async function listBadges(context: RequestContext, page: PageRequest): Pr
   const where = { organizationId: context.viewer.organizationId, id };
   const rows = await context.read((tx) => tx.badge.findMany({ where, orderBy: { id: order }, take }));
   return toPage(rows, page);
+}
+
+/** How many `listBadges` would list. */
+export async function countBadges(context: RequestContext): Promise<Count> {
+  authorize(context.viewer, MAY_READ_BADGES);
+  const where = { organizationId: context.viewer.organizationId };
+  return toCount(await context.read((tx) => tx.badge.count({ where, take: MAX_COUNT + 1 })));
 }
 
 /** The badges of these ids, in one query. */

@@ -3,7 +3,15 @@ import { authorize, type RequestContext } from '../accounts/viewer.ts';
 import type { Enrolment, Prisma, TaskCompletion } from '../generated/prisma/client.ts';
 import { AppError } from '../lib/errors.ts';
 import { isUuid, newId } from '../lib/ids.ts';
-import { type Page, type PageRequest, pageQuery, toPage } from '../lib/page.ts';
+import {
+  type Count,
+  MAX_COUNT,
+  type Page,
+  type PageRequest,
+  pageQuery,
+  toCount,
+  toPage,
+} from '../lib/page.ts';
 import { type LearningContext, learnerIdOf, MAY_LEARN, MAY_READ_TASKS } from './context.ts';
 import { enterLearner } from './learner.ts';
 import { requireQuest } from './quest.ts';
@@ -34,30 +42,44 @@ export async function startQuest(context: LearningContext, { questId, userId }: 
   });
 }
 
-/** Whose enrolments, or in what. */
-export type EnrolmentParent = { readonly userId: string } | { readonly questId: string };
-
 export type EnrolmentFilter = {
+  readonly userId?: string | undefined;
+  readonly questId?: string | undefined;
   /** Those that are completed, or those that are not. */
   readonly completed?: boolean | undefined;
 };
 
-/** The enrolments of a learner or in a quest that the viewer sees, newest first. */
+/** The enrolments that the viewer sees, newest first. */
 export async function listEnrolments(
   context: RequestContext,
-  { parent, filter }: { readonly parent: EnrolmentParent; readonly filter: EnrolmentFilter },
+  filter: EnrolmentFilter,
   page: PageRequest,
 ): Promise<Page<Enrolment>> {
   authorize(context.viewer, MAY_READ_TASKS);
   const { id, take, order } = pageQuery(page);
-  const where = { organizationId: context.viewer.organizationId, ...parent, id, ...conditions(filter) };
+  const where = { AND: [{ id }, conditions(context, filter)] };
   const rows = await context.read((tx) => tx.enrolment.findMany({ where, orderBy: { id: order }, take }));
   return toPage(rows, page);
 }
 
-function conditions({ completed }: EnrolmentFilter): Prisma.EnrolmentWhereInput {
-  if (completed === undefined) return {};
-  return { completedAt: completed ? { not: null } : null };
+/** How many `listEnrolments` would list. */
+export async function countEnrolments(context: RequestContext, filter: EnrolmentFilter): Promise<Count> {
+  authorize(context.viewer, MAY_READ_TASKS);
+  const where = conditions(context, filter);
+  return toCount(await context.read((tx) => tx.enrolment.count({ where, take: MAX_COUNT + 1 })));
+}
+
+function conditions(
+  { viewer }: RequestContext,
+  { userId, questId, completed }: EnrolmentFilter,
+): Prisma.EnrolmentWhereInput {
+  return {
+    organizationId: viewer.organizationId,
+    // What is no id leads to nothing.
+    ...(userId === undefined ? {} : { userId: { in: [userId].filter(isUuid) } }),
+    ...(questId === undefined ? {} : { questId: { in: [questId].filter(isUuid) } }),
+    ...(completed === undefined ? {} : { completedAt: completed ? { not: null } : null }),
+  };
 }
 
 /** The enrolments of these ids that the viewer sees, in one query. */

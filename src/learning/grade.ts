@@ -102,13 +102,17 @@ function keyOf(
   return { organizationId_userId_questId: { organizationId: viewer.organizationId, userId, questId } };
 }
 
-/** The grades of these users that the viewer sees, latest first, by the user's id, in one query. */
-export async function listGradesOf(
+/** The grades of these enrolments that the viewer sees, by the enrolment's id, in one query. */
+export async function findGradesOf(
   context: RequestContext,
-  userIds: readonly string[],
-): Promise<ReadonlyMap<string, readonly Grade[]>> {
+  enrolmentIds: readonly string[],
+): Promise<ReadonlyMap<string, Grade>> {
   authorize(context.viewer, MAY_READ_GRADES);
-  const where = { organizationId: context.viewer.organizationId, userId: { in: [...userIds] } };
-  const grades = await context.read((tx) => tx.grade.findMany({ where, orderBy: { updatedAt: 'desc' } }));
-  return Map.groupBy(grades, ({ userId }) => userId);
+  const where = {
+    organizationId: context.viewer.organizationId,
+    enrolment: { id: { in: [...enrolmentIds] } },
+  };
+  const include = { enrolment: { select: { id: true } } };
+  const grades = await context.read((tx) => tx.grade.findMany({ where, include }));
+  return new Map(grades.map(({ enrolment, ...grade }) => [enrolment.id, grade]));
 }

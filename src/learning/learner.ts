@@ -2,7 +2,15 @@
 import { authorize, type RequestContext } from '../accounts/viewer.ts';
 import type { Learner } from '../generated/prisma/client.ts';
 import { isUuid } from '../lib/ids.ts';
-import { type Page, type PageRequest, pageQuery, toPage } from '../lib/page.ts';
+import {
+  type Count,
+  MAX_COUNT,
+  type Page,
+  type PageRequest,
+  pageQuery,
+  toCount,
+  toPage,
+} from '../lib/page.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
 import { MAY_READ_TASKS, noMember } from './context.ts';
 
@@ -25,6 +33,13 @@ export async function listLearners(context: RequestContext, page: PageRequest): 
   const where = { organizationId: context.viewer.organizationId, userId: id };
   const rows = await context.read((tx) => tx.learner.findMany({ where, orderBy: { userId: order }, take }));
   return toPage(rows, page);
+}
+
+/** How many `listLearners` would list. */
+export async function countLearners(context: RequestContext): Promise<Count> {
+  authorize(context.viewer, MAY_READ_TASKS);
+  const where = { organizationId: context.viewer.organizationId };
+  return toCount(await context.read((tx) => tx.learner.count({ where, take: MAX_COUNT + 1 })));
 }
 
 /** The learners among these users whom the viewer sees, in one query. */

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { once } from '../accounts/idempotency.ts';
 import { authorize, type RequestContext } from '../accounts/viewer.ts';
 import type { Quest, QuestStatus } from '../generated/prisma/client.ts';
-import { AppError } from '../lib/errors.ts';
+import { AppError, validationError } from '../lib/errors.ts';
 import { isUuid, newId } from '../lib/ids.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
 import { type LearningContext, MAY_WRITE_QUESTS } from './context.ts';
@@ -68,17 +68,21 @@ export async function updateQuest(context: LearningContext, change: QuestChange)
 }
 
 export type QuestStatusChange = Pick<QuestChange, 'id' | 'expectedVersion'> & {
-  readonly status: Exclude<QuestStatus, 'DRAFT'>;
+  /** What was published does not become a draft again. */
+  readonly status: QuestStatus;
 };
 
 /**
  * Publishes a quest, or archives it: then nobody starts it any more, and who has started it may go on. What has the
- * status already stays as it is. Errors: `FORBIDDEN`, `NOT_FOUND`; `CONFLICT` of the version, for a quest without
+ * status already stays as it is. Errors: `FORBIDDEN`, `VALIDATION` (path `status`), `NOT_FOUND`; `CONFLICT` of the version, for a quest without
  * tasks, and for archiving a draft.
  */
 export async function changeQuestStatus(context: LearningContext, change: QuestStatusChange): Promise<Quest> {
   authorize(context.viewer, MAY_WRITE_QUESTS);
   const { status } = change;
+  if (status === 'DRAFT') {
+    throw validationError([{ path: ['status'], message: 'Expected PUBLISHED or ARCHIVED.' }]);
+  }
   return context.write(async (unit) => {
     const quest = await lockQuest(unit, context, change);
     if (quest.status === status) return quest;

@@ -17,22 +17,41 @@ afterAll(() => server.close());
 /** How the mutations that are there can be sent again; one that is new has to be put here. */
 const SAFE_TO_REPEAT = {
   idempotencyKey: [
+    'createBadge',
+    'createQuest',
     'createWebhookSubscription',
     'emitEvent',
     'inviteMember',
     'rotateWebhookSecret',
     'sendTestEvent',
+    'submitTask',
   ],
-  /** Ending what has ended already ends nothing; an invitation is not mailed twice within five minutes. */
-  byNature: ['endOtherSessions', 'endSession', 'removeMember', 'resendInvitation', 'revokeInvitation'],
+  /**
+   * Ending what has ended already ends nothing; an invitation is not mailed twice within five minutes; what was started,
+   * completed, reviewed or awarded is so.
+   */
+  byNature: [
+    'awardBadge',
+    'completeTask',
+    'endOtherSessions',
+    'endSession',
+    'removeMember',
+    'resendInvitation',
+    'reviewSubmission',
+    'revokeInvitation',
+    'startQuest',
+  ],
   /** Of each event of the batch. */
   keyOfEachItem: ['emitEvents'],
   expectedVersion: [
     'cancelDelivery',
     'changeMemberRole',
+    'changeQuestStatus',
     'deleteWebhookSubscription',
+    'recordGrade',
     'retryDelivery',
     'rotateWebhookSecret',
+    'updateQuest',
     'updateWebhookSubscription',
   ],
 };

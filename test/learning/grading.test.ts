@@ -4,7 +4,7 @@ import { awardBadge, createBadge, listAwardsOf } from '../../src/learning/badge.
 import { completeTask } from '../../src/learning/completion.ts';
 import type { LearningContext } from '../../src/learning/context.ts';
 import { listCompletionsOf, listEnrolments, startQuest } from '../../src/learning/enrolment.ts';
-import { listGradesOf, recordGrade } from '../../src/learning/grade.ts';
+import { findGradesOf, recordGrade } from '../../src/learning/grade.ts';
 import { findLearners, listLearners } from '../../src/learning/learner.ts';
 import { reviewSubmission, submitTask } from '../../src/learning/submission.ts';
 import { countSubmissions, findSubmissions, listSubmissions } from '../../src/learning/submission-list.ts';
@@ -200,9 +200,9 @@ describe('A grade', () => {
       { type: 'grade.updated', data: { ...common, grade: 88, updated_at } },
       { type: 'grade.updated', data: { ...common, grade: 92.5, previous_grade: 88, updated_at } },
     ]);
-    expect((await listGradesOf(student, [studentId])).get(studentId)).toMatchObject([
-      { grade: 92.5, version: 2 },
-    ]);
+    const enrolments = await listEnrolments(student, { questId }, ALL);
+    const id = enrolments.items[0]?.id ?? '';
+    expect((await findGradesOf(student, [id])).get(id)).toMatchObject({ grade: 92.5, version: 2 });
   });
 
   it('is in the audit log, with the one before', async () => {
@@ -260,8 +260,8 @@ describe('What a student sees', () => {
     const badge = await createBadge(teacher, { name: 'Own', description: '' });
     await awardBadge(teacher, { badgeId: badge.id, userId: studentId });
     const seen = async (context: LearningContext) => {
-      const enrolments = await listEnrolments(context, { parent: { userId: studentId }, filter: {} }, ALL);
-      const inQuest = await listEnrolments(teacher, { parent: { questId }, filter: {} }, ALL);
+      const enrolments = await listEnrolments(context, { userId: studentId }, ALL);
+      const inQuest = await listEnrolments(teacher, { questId }, ALL);
       const id = inQuest.items[0]?.id ?? '';
       return {
         learners: (await findLearners(context, [studentId])).length,
@@ -270,7 +270,7 @@ describe('What a student sees', () => {
         completions: (await listCompletionsOf(context, [id])).get(id)?.length ?? 0,
         submissions: (await listSubmissions(context, { userId: studentId }, ALL)).items.length,
         awards: (await listAwardsOf(context, [studentId])).get(studentId)?.length ?? 0,
-        grades: (await listGradesOf(context, [studentId])).get(studentId)?.length ?? 0,
+        grades: (await findGradesOf(context, [id])).size,
       };
     };
     const all = {

@@ -6,11 +6,16 @@
 /** With how many items a list of objects is reckoned whose size no argument says, by `Type.field`. */
 export const LIST_SIZES: Readonly<Record<string, number>> = {
   'AuditEntry.changes': 10,
+  'CompleteTaskPayload.badgesEarned': 3,
   'DeliveryAttempt.requestHeaders': 10,
   'DeliveryAttempt.responseHeaders': 20,
+  'Enrolment.completions': 10,
+  'Learner.badges': 20,
+  'Learner.xp': 5,
   'Query.auditActions': 60,
   'Query.eventTypes': 8,
   'Query.scopes': 17,
+  'Quest.tasks': 10,
   'ValidationError.faults': 10,
   'Viewer.memberships': 20,
   'Viewer.sessions': 50,

@@ -46,17 +46,23 @@ type Load = (features: Features, id: string) => Promise<object | null | undefine
 
 const LOAD: Readonly<Record<NodeType, Load>> = {
   AuditEntry: ({ context }, id) => findEntry(context, id),
+  Badge: ({ loaders }, id) => loaders.badge(id),
   Delivery: ({ loaders }, id) => loaders.delivery(id),
   DeliveryAttempt: ({ loaders }, id) => loaders.attempt(id),
+  Enrolment: ({ loaders }, id) => loaders.enrolment(id),
   Event: ({ loaders }, id) => loaders.event(id),
   Invitation: ({ context }, id) => findInvitation(context, id),
+  Learner: ({ loaders }, id) => loaders.learner(id),
   Membership: ({ context }, id) => findMembership(context, id),
   Organization: async ({ context }, id) => {
     const organization = await getOrganization(context);
     return organization.id === id ? organization : null;
   },
+  Quest: ({ loaders }, id) => loaders.quest(id),
   Session: async ({ context, ownSessions }, id) =>
     (await ownSessions.list(context.viewer)).find((session) => session.id === id),
+  Submission: ({ loaders }, id) => loaders.submission(id),
+  Task: ({ loaders }, id) => loaders.task(id),
   User: ({ context }, id) => findUser(context, id),
   WebhookSubscription: async ({ loaders }, id) => {
     const subscription = await loaders.subscription(id);
