@@ -53,6 +53,11 @@ const settings = {
       "The delays before each retry: up to 20 of 1 to 86,400 seconds. Empty: the server's schedule.",
     example: [60, 120, 240, 480, 960],
   }),
+  ordered_by: z.string().nullable().openapi({
+    description:
+      'A path in the envelope, such as `data.user_id`: deliveries with the same value there are sent one after the other, in the order of their events. Null for no order.',
+    example: null,
+  }),
 };
 
 const optionalSettings = {
@@ -61,6 +66,7 @@ const optionalSettings = {
   max_concurrency: settings.max_concurrency.optional(),
   rate_limit_per_second: settings.rate_limit_per_second.optional(),
   retry_seconds: settings.retry_seconds.optional(),
+  ordered_by: settings.ordered_by.optional(),
 };
 
 type EventTypeFields = { event_type?: string | undefined; event_types?: string[] | undefined };
@@ -133,6 +139,7 @@ const fields = {
   max_concurrency: z.int().openapi({ example: 10 }),
   rate_limit_per_second: z.int().nullable(),
   retry_seconds: z.array(z.int()),
+  ordered_by: z.string().nullable(),
   active: z.boolean(),
   status: z.enum(['active', 'paused', 'disabled']),
   disabled_reason: z.string().nullable(),
@@ -163,6 +170,7 @@ export function printSubscription(row: WebhookSubscription): Answer {
     max_concurrency: row.maxConcurrency,
     rate_limit_per_second: row.rateLimitPerSecond,
     retry_seconds: row.retrySeconds,
+    ordered_by: row.orderedBy,
     active: row.status === 'ACTIVE',
     status: STATUS_WORDS[row.status],
     disabled_reason: row.disabledReason,
@@ -194,6 +202,7 @@ type SettingsBody = EventTypeFields & {
   readonly max_concurrency?: number | undefined;
   readonly rate_limit_per_second?: number | null | undefined;
   readonly retry_seconds?: number[] | undefined;
+  readonly ordered_by?: string | null | undefined;
 };
 
 /** The settings that the body names. */
@@ -209,5 +218,6 @@ export function toSettings(body: SettingsBody): SubscriptionSettings {
     maxConcurrency: body.max_concurrency,
     rateLimitPerSecond: body.rate_limit_per_second,
     retrySeconds: body.retry_seconds,
+    orderedBy: body.ordered_by,
   };
 }

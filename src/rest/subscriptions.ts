@@ -58,6 +58,7 @@ const changeExamples = {
   pause: { value: { active: false } },
   'enable again and start afresh': { value: { active: true, held: 'discard' } },
   'another URL': { value: { target_url: 'https://lms.example/hooks/v2' } },
+  'one user after the other': { value: { ordered_by: 'data.user_id' } },
   'a target that must not be hurried': {
     value: { max_concurrency: 2, rate_limit_per_second: 5, retry_seconds: [60, 600, 3_600] },
   },

@@ -9,6 +9,7 @@ import {
   loadSubscriptions,
   type SubscriptionRow,
 } from './lane-sql.ts';
+import { beginWalk, goOn } from './lane-walk.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 
 // The clocks of processes agree to some milliseconds only. What one of them emits is due for the others at once, too.
@@ -62,7 +63,8 @@ function shareRoom(lanes: readonly Lane[], now: number): readonly ClaimRequest[]
   return lanes.flatMap((lane) => {
     const limit = Math.min(claimSize(lane, now), Math.max(share, lane.ready.length === 0 ? 1 : 0));
     const { organizationId, subscriptionId } = lane.lease;
-    return limit > 0 || lane.ready.length > 0 ? [{ organizationId, subscriptionId, limit }] : [];
+    const request = { organizationId, subscriptionId, limit, fromKey: lane.walk?.fromKey };
+    return limit > 0 || lane.ready.length > 0 ? [request] : [];
   });
 }
 
@@ -70,11 +72,14 @@ function partition<T>(all: readonly T[], fits: (value: T) => boolean): readonly 
   return [all.filter(fits), all.filter((value) => !fits(value))];
 }
 
-function receive(lane: Lane | undefined, { deliveries }: Claim, limit: number | undefined): void {
+function receive(lane: Lane | undefined, { deliveries, walkedTo }: Claim, limit = 0): void {
   if (lane?.target === undefined) return;
+  const now = performance.now();
   addClaimed(lane, deliveries);
-  if (deliveries.length > 0) lane.quietSince = performance.now();
-  if (deliveries.length > 0 && deliveries.length === limit) lane.hungry = true;
+  if (deliveries.length > 0) lane.quietSince = now;
+  if (deliveries.length > 0 && deliveries.length >= limit) lane.hungry = true;
+  if (limit > 0 && lane.walk !== undefined && goOn(lane.walk, walkedTo, deliveries.length, now))
+    lane.hungry = true;
 }
 
 function soon({ now }: Clock): Date {
@@ -107,6 +112,7 @@ function applySubscription(lane: Lane, row: SubscriptionRow, options: PumpOption
   lane.version = row.version;
   lane.maxConcurrency = row.maxConcurrency;
   lane.rate = rateLimit(row.rateLimitPerSecond, performance.now(), lane.rate);
+  lane.walk = row.orderedBy === null ? undefined : beginWalk();
   try {
     lane.target = row.deleted ? undefined : openTarget(row, options.keys, options.retrySeconds);
   } catch (cause) {

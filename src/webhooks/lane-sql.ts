@@ -1,11 +1,14 @@
 /** The statements of the worker that read: claim what is due, load how a subscription wants to be sent to. */
 import type { Pool } from 'pg';
+import { LOWEST_KEY } from './lane-walk.ts';
 
 /** What a claim asks for one lane. */
 export type ClaimRequest = {
   readonly organizationId: string;
   readonly subscriptionId: string;
   readonly limit: number;
+  /** Of an ordered lane: the lowest key to look at. */
+  readonly fromKey?: bigint | undefined;
 };
 
 /** A delivery that is due, with what its next attempt needs. */
@@ -29,6 +32,8 @@ export type Claim = {
   /** Changes with every change of the subscription. */
   readonly version: number;
   readonly deliveries: readonly ClaimedDelivery[];
+  /** Of an ordered lane: the key that was looked at last, if there may be more beyond it. */
+  readonly walkedTo: bigint | undefined;
 };
 
 export type SubscriptionRow = {
@@ -41,34 +46,75 @@ export type SubscriptionRow = {
   readonly maxConcurrency: number;
   readonly rateLimitPerSecond: number | null;
   readonly retrySeconds: readonly number[];
+  readonly orderedBy: string | null;
   readonly version: number;
   /** Newest first. */
   readonly secrets: readonly { readonly sealed: string; readonly expiresAt: string | null }[];
 };
 
+const COLUMNS =
+  'organization_id, id, subscription_id, event_id, event_type, attempt_count, schedule_start, due_at';
+const DUE = 'w.subscription_id = l.subscription_id AND w.due_at <= $4 AND w.id <> ALL ($5::uuid[])';
+const NOT_DISCARDED = '(s.discard_before IS NULL OR w.id >= s.discard_before)';
+const SENT_TO = "s.status = 'ACTIVE' AND s.deleted_at IS NULL";
+
+/** Keys of an ordered lane that one claim looks at. */
+export const KEYS_AT_ONCE = 200;
+
+// Of an ordered lane, the first delivery of each key that has not ended, by one probe of deliveries_in_order a key, and of
+// these the ones that are due. The walk ends with the limit, or at the last of so many keys, which tells where it came to.
+const FIRST_OF_EACH_KEY = `
+  WITH RECURSIVE first AS (
+    (SELECT w.*, 1 AS nth FROM deliveries w
+      WHERE ${SENT_TO} AND s.ordered_by IS NOT NULL AND l.row_limit > 0
+        AND w.subscription_id = l.subscription_id AND w.ordering_key >= l.from_key AND w.completed_at IS NULL
+      ORDER BY w.ordering_key, w.ordering_position LIMIT 1)
+    UNION ALL
+    SELECT following.*, first.nth + 1 FROM first, LATERAL (
+      SELECT w.* FROM deliveries w
+      WHERE w.subscription_id = l.subscription_id AND w.ordering_key > first.ordering_key AND w.completed_at IS NULL
+      ORDER BY w.ordering_key, w.ordering_position LIMIT 1) AS following
+    WHERE first.nth < ${KEYS_AT_ONCE}
+  ), walked AS (
+    SELECT w.*, ${DUE} AND ${NOT_DISCARDED} AS is_due FROM first w
+  )
+  SELECT ${COLUMNS}, ordering_key, coalesce(is_due, false), nth = ${KEYS_AT_ONCE} FROM walked
+  WHERE is_due OR nth = ${KEYS_AT_ONCE} LIMIT l.row_limit`;
+
+// What was emitted before the order was asked for, or by who did not know of it yet: it is due before what is in order, and so
+// among the first.
+const WITHOUT_ORDER = `
+  SELECT ${COLUMNS}, NULL::bigint, true, false FROM (
+    SELECT * FROM deliveries w
+    WHERE ${SENT_TO} AND s.ordered_by IS NOT NULL AND ${DUE}
+    ORDER BY w.due_at, w.id LIMIT 100) AS w
+  WHERE w.ordering_key IS NULL AND NOT w.is_test AND ${NOT_DISCARDED} LIMIT l.row_limit`;
+
 // One row a lane even when nothing is due or asked for, so that a change of its subscription is seen. Each lane costs one
 // descent of deliveries_waiting per partition and reads `limit` rows beyond those in flight; of a subscription that is
-// not active, deliveries_waiting_tests. Nothing is written: the lane is this worker's, and settling is fenced by the
-// count of attempts.
+// not active, or ordered, deliveries_waiting_tests. Nothing is written: the lane is this worker's, and settling is fenced by
+// the count of attempts.
 const CLAIM = `
   SELECT l.subscription_id AS "laneId", s.version, d.organization_id AS "organizationId", d.id,
          d.subscription_id AS "subscriptionId", d.event_id AS "eventId", d.event_type AS "eventType",
-         d.attempt_count AS "attemptCount", d.schedule_start AS "scheduleStart", e.body
-  FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS l (organization_id, subscription_id, row_limit)
+         d.attempt_count AS "attemptCount", d.schedule_start AS "scheduleStart", e.body,
+         d.ordering_key AS "orderingKey", d.is_due AS "isDue", d.is_last AS "isLast"
+  FROM unnest($1::uuid[], $2::uuid[], $3::int[], $6::bigint[]) AS l (organization_id, subscription_id, row_limit, from_key)
   JOIN webhook_subscriptions s ON s.organization_id = l.organization_id AND s.id = l.subscription_id
   LEFT JOIN LATERAL (
-    (SELECT * FROM deliveries w
-      WHERE s.status = 'ACTIVE' AND s.deleted_at IS NULL
-        AND w.subscription_id = l.subscription_id AND w.due_at <= $4 AND w.id <> ALL ($5::uuid[])
-        AND (s.discard_before IS NULL OR w.id >= s.discard_before)
+    (SELECT ${COLUMNS}, NULL::bigint AS ordering_key, true AS is_due, false AS is_last FROM deliveries w
+      WHERE ${SENT_TO} AND s.ordered_by IS NULL AND ${DUE} AND ${NOT_DISCARDED}
       ORDER BY w.due_at, w.id LIMIT l.row_limit)
     UNION ALL
-    (SELECT * FROM deliveries w
-      WHERE s.status <> 'ACTIVE' AND s.deleted_at IS NULL
-        AND w.is_test AND w.subscription_id = l.subscription_id AND w.due_at <= $4 AND w.id <> ALL ($5::uuid[])
+    (SELECT ${COLUMNS}, NULL, true, false FROM deliveries w
+      WHERE (s.status <> 'ACTIVE' OR s.ordered_by IS NOT NULL) AND s.deleted_at IS NULL AND w.is_test AND ${DUE}
       ORDER BY w.due_at, w.id LIMIT l.row_limit)
+    UNION ALL
+    (${WITHOUT_ORDER})
+    UNION ALL
+    (${FIRST_OF_EACH_KEY})
   ) AS d ON true
-  LEFT JOIN events e ON e.organization_id = d.organization_id AND e.id = d.event_id
+  LEFT JOIN events e ON e.organization_id = d.organization_id AND e.id = d.event_id AND d.is_due
   ORDER BY d.due_at, d.id`;
 
 /** Reads what is due in each of the lanes, at most `limit` of it, leaving out what is in flight. */
@@ -78,7 +124,7 @@ export async function claimDue(
   inFlight: readonly string[],
   now: Date,
 ): Promise<readonly Claim[]> {
-  const { rows } = await pool.query<ClaimedDelivery & { laneId: string; version: number }>({
+  const { rows } = await pool.query<ClaimRow>({
     name: 'claim-due',
     text: CLAIM,
     values: [
@@ -87,25 +133,55 @@ export async function claimDue(
       lanes.map((lane) => lane.limit),
       now,
       inFlight,
+      lanes.map((lane) => lane.fromKey ?? LOWEST_KEY),
     ],
   });
-  const claims = new Map<
-    string,
-    { subscriptionId: string; version: number; deliveries: ClaimedDelivery[] }
-  >();
-  for (const { laneId, version, ...delivery } of rows) {
-    const claim = claims.get(laneId) ?? { subscriptionId: laneId, version, deliveries: [] };
-    claims.set(laneId, claim);
+  const limits = new Map(lanes.map((lane) => [lane.subscriptionId, lane.limit]));
+  return [...Map.groupBy(rows, (row) => row.laneId)].map(([subscriptionId, own]) => ({
+    subscriptionId,
+    version: own[0]?.version ?? 0,
     // A lane without anything due has one row of nulls.
-    if (delivery.id !== null) claim.deliveries.push(delivery);
-  }
-  return [...claims.values()];
+    deliveries: own.filter((row) => row.isDue === true).map(toDelivery),
+    walkedTo: walkedTo(own, limits.get(subscriptionId) ?? 0),
+  }));
+}
+
+type ClaimRow = ClaimedDelivery & {
+  readonly laneId: string;
+  readonly version: number;
+  readonly orderingKey: string | null;
+  readonly isDue: boolean | null;
+  readonly isLast: boolean | null;
+};
+
+function toDelivery(row: ClaimRow): ClaimedDelivery {
+  return {
+    organizationId: row.organizationId,
+    id: row.id,
+    subscriptionId: row.subscriptionId,
+    eventId: row.eventId,
+    eventType: row.eventType,
+    attemptCount: row.attemptCount,
+    scheduleStart: row.scheduleStart,
+    body: row.body,
+  };
+}
+
+/** The walk over the keys was ended by the limit or by the number of keys that are looked at, or came to its own end. */
+function walkedTo(rows: readonly ClaimRow[], limit: number): bigint | undefined {
+  const keyed = rows.filter((row) => row.orderingKey !== null);
+  if (keyed.length < limit && !keyed.some((row) => row.isLast === true)) return undefined;
+  const keys = keyed.map((row) => BigInt(row.orderingKey ?? 0));
+  return keys.reduce<bigint | undefined>(
+    (most, key) => (most === undefined || key > most ? key : most),
+    undefined,
+  );
 }
 
 const LOAD_SUBSCRIPTIONS = `
   SELECT s.organization_id AS "organizationId", s.id, s.target_url AS "targetUrl", s.status, s.deleted_at IS NOT NULL AS deleted,
          s.sealed_headers AS "sealedHeaders", s.max_concurrency AS "maxConcurrency",
-         s.rate_limit_per_second AS "rateLimitPerSecond", s.retry_seconds AS "retrySeconds", s.version,
+         s.rate_limit_per_second AS "rateLimitPerSecond", s.retry_seconds AS "retrySeconds", s.ordered_by AS "orderedBy", s.version,
          coalesce((SELECT json_agg(json_build_object('sealed', encode(k.sealed, 'base64'), 'expiresAt', k.expires_at) ORDER BY k.created_at DESC, k.id DESC)
            FROM webhook_secrets k WHERE k.organization_id = s.organization_id AND k.subscription_id = s.id), '[]') AS secrets
   FROM unnest($1::uuid[], $2::uuid[]) AS l (organization_id, id)

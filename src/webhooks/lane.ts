@@ -5,6 +5,7 @@
 import type { LaneLease } from '../platform/jobs.ts';
 import type { Target } from './attempt.ts';
 import type { ClaimedDelivery } from './lane-sql.ts';
+import { noteNews, type Walk } from './lane-walk.ts';
 
 export type Lane = {
   readonly lease: LaneLease;
@@ -14,6 +15,8 @@ export type Lane = {
   version: number;
   maxConcurrency: number;
   rate: RateLimit | undefined;
+  /** Undefined: its deliveries have no order. */
+  walk: Walk | undefined;
   /** Claimed and not yet sent. */
   ready: ClaimedDelivery[];
   /** Attempts on the wire, by delivery: when each began, first one first. Milliseconds of the monotonic clock. */
@@ -66,6 +69,7 @@ export function openLane(lease: LaneLease, now: number, { pace = 'new', unsettle
     version: 0,
     maxConcurrency: 10,
     rate: undefined,
+    walk: undefined,
     ready: [],
     onWire: new Map(),
     unsettled: unsettled ?? new Set(),
@@ -81,6 +85,7 @@ export function openLane(lease: LaneLease, now: number, { pace = 'new', unsettle
 /** How many deliveries the lane wants to claim now; 0 while enough of them are ready or nothing more is expected. */
 export function claimSize(lane: Lane, now: number): number {
   if (!lane.hungry || !isTrusted(lane, now) || isTurnOver(lane, now)) return 0;
+  if (lane.walk !== undefined && now < lane.walk.restsUntil) return 0;
   if (lane.pace !== 'fast') return Math.max(0, lane.maxConcurrency - lane.onWire.size - lane.ready.length);
   const ahead = Math.min(MAX_AHEAD, Math.max(20, lane.maxConcurrency * 4), lane.rate?.perSecond ?? MAX_AHEAD);
   return lane.ready.length > ahead / 2 ? 0 : ahead - lane.ready.length;
@@ -106,6 +111,12 @@ export function noteEnded(lane: Lane, deliveryId: string, totalMs: number): void
 export function noteTime(lane: Lane, now: number): void {
   const [oldest] = lane.onWire.values();
   if (oldest !== undefined && now - oldest > SLOW_MS) lane.pace = 'slow';
+}
+
+/** Notes that a claim may find more. */
+export function makeHungry(lane: Lane): void {
+  lane.hungry = true;
+  if (lane.walk !== undefined) noteNews(lane.walk);
 }
 
 /** Puts what was claimed into the lane. */

@@ -13,6 +13,7 @@ import {
   isIdle,
   isTurnOver,
   type Lane,
+  makeHungry,
   openLane,
   type Pace,
   shortenTurn,
@@ -108,7 +109,7 @@ export function startPump(options: PumpOptions): Pump {
 
   const scan = async (): Promise<void> => {
     const due = await findDueLanes(pool, clock.now());
-    for (const { subscriptionId } of due) makeHungry(lanes.get(subscriptionId));
+    for (const lane of due.flatMap(({ subscriptionId }) => lanes.get(subscriptionId) ?? [])) makeHungry(lane);
     const others = due.filter(({ subscriptionId }) => !lanes.has(subscriptionId));
     if (others.length > 0) await jobs.enqueue(others);
     if (due.length > 0) doorbell.ring('lanes');
@@ -155,8 +156,4 @@ export function startPump(options: PumpOptions): Pump {
 function lingerMs(lanes: number): number {
   if (lanes >= MAX_LANES) return 0;
   return lanes > MANY_LANES ? 500 : 5_000;
-}
-
-function makeHungry(lane: Lane | undefined): void {
-  if (lane !== undefined) lane.hungry = true;
 }

@@ -1,6 +1,6 @@
 /** Sends what the lanes hold ready, in turn, as many attempts side by side as the lanes and the process allow. */
 import { makeAttempt } from './attempt.ts';
-import { claimSize, type Lane, noteEnded, noteTime, type Pace, takeNext } from './lane.ts';
+import { claimSize, type Lane, makeHungry, noteEnded, noteTime, type Pace, takeNext } from './lane.ts';
 import type { ClaimedDelivery } from './lane-sql.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 
@@ -60,6 +60,11 @@ export function createSender(lanes: Lanes, options: PumpOptions, onHungry: () =>
       lane.onWire.delete(delivery.id);
       lane.unsettled.delete(delivery.id);
       lane.quietSince = performance.now();
+      // It was its key's turn; now it may be the next one's.
+      if (lane.walk !== undefined) {
+        makeHungry(lane);
+        send();
+      }
     }
   };
 

@@ -17,6 +17,8 @@ export type SubscriptionSettings = {
   readonly rateLimitPerSecond?: number | null | undefined;
   /** Delays before each retry, in seconds; empty for the server's schedule. */
   readonly retrySeconds?: readonly number[] | undefined;
+  /** A path in the envelope, such as `data.user_id`; null for no order. Holds for what is emitted from then on. */
+  readonly orderedBy?: string | null | undefined;
 };
 
 /** Throws VALIDATION with a fault for each setting that does not fit. Settings that are left out are not looked at. */
@@ -33,6 +35,7 @@ export function checkSettings(settings: SubscriptionSettings, policy: TargetPoli
     ...(settings.retrySeconds ?? []).flatMap((value, index) =>
       rangeFaults(`retry_seconds.${index}`, value, [1, 86_400]),
     ),
+    ...orderFaults(settings.orderedBy),
   ];
   if (faults.length > 0) throw validationError(faults);
 }
@@ -53,6 +56,14 @@ function eventTypeFaults(eventTypes: readonly string[] | undefined): readonly Fa
     if (findEventType(name) !== undefined) return [];
     return [{ path, message: `There is no event type ${JSON.stringify(name.slice(0, 200))}.` }];
   });
+}
+
+const ORDERED_BY = /^(?:event|organization_id|data(?:\.[\w-]{1,64}){1,8})$/;
+
+function orderFaults(orderedBy: string | null | undefined): readonly Fault[] {
+  if (orderedBy === undefined || orderedBy === null || ORDERED_BY.test(orderedBy)) return [];
+  const message = 'Expected "organization_id", "event", or a path in data such as "data.user_id".';
+  return [{ path: ['ordered_by'], message }];
 }
 
 /** PostgreSQL cannot hold NUL in a text. */

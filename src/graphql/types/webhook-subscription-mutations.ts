@@ -255,6 +255,10 @@ function optionalSettings(t: InputFields, header: HeaderInputRef) {
     retrySeconds: t.intList({
       description: "The delays before each retry, in seconds; empty: the server's schedule.",
     }),
+    orderedBy: t.string({
+      description:
+        'What deliveries are ordered by, from then on: "organization_id", "event", or a path in data such as "data.user_id"; null: in no order.',
+    }),
   };
 }
 
@@ -264,6 +268,7 @@ type SettingsInput = {
   readonly maxConcurrency?: number | null | undefined;
   readonly rateLimitPerSecond?: number | null | undefined;
   readonly retrySeconds?: readonly number[] | null | undefined;
+  readonly orderedBy?: string | null | undefined;
 };
 
 /** null empties what can be empty, and means nothing where a value is needed. */
@@ -274,5 +279,6 @@ function toSettings(input: SettingsInput): SubscriptionSettings {
     maxConcurrency: given(input.maxConcurrency),
     rateLimitPerSecond: input.rateLimitPerSecond,
     retrySeconds: given(input.retrySeconds),
+    orderedBy: input.orderedBy,
   };
 }

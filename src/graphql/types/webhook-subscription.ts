@@ -82,6 +82,11 @@ function addSettings(builder: Builder): void {
     retrySeconds: t.exposeIntList('retrySeconds', {
       description: "The delays before each retry, in seconds; empty: the server's schedule.",
     }),
+    orderedBy: t.exposeString('orderedBy', {
+      nullable: true,
+      description:
+        'What its deliveries are ordered by: a path in the envelope, such as data.user_id. Those with the same value there are sent one after the other; null: in no order.',
+    }),
   }));
 }
 

@@ -11,12 +11,35 @@ beforeAll(async () => {
 afterAll(() => server.close());
 beforeEach(() => server.sql('DELETE FROM webhook_subscriptions'));
 
-it('resumes with or without what was held (webhooks rule 22)', async () => {
+async function create(settings = {}): Promise<string> {
   const created = await call(server, `POST ${PATH}`, {
     token: 'north',
-    body: { target_url: 'https://lms.example.com/hooks/optio', event_type: '*' },
+    body: { target_url: 'https://lms.example.com/hooks/optio', event_type: '*', ...settings },
   });
-  const { id } = created.body as { id: string }; // It was created.
+  return (created.body as { id: string }).id; // It was created.
+}
+
+it('sets concurrency, rate limit, retry schedule and order, at the creation and later (webhooks rules 8, 19, 20)', async () => {
+  const limits = {
+    max_concurrency: 3,
+    rate_limit_per_second: 20,
+    retry_seconds: [5, 50],
+    ordered_by: 'data.user_id',
+  };
+  const id = await create(limits);
+  expect(await call(server, `GET ${PATH}/${id}`, { token: 'north' })).toMatchObject({ body: limits });
+  const others = {
+    max_concurrency: 100,
+    rate_limit_per_second: null,
+    retry_seconds: [],
+    ordered_by: null,
+  };
+  const answer = await call(server, `PUT ${PATH}/${id}`, { token: 'north', body: others });
+  expect(answer).toMatchObject({ status: 200, body: others });
+});
+
+it('resumes with or without what was held (webhooks rule 22)', async () => {
+  const id = await create();
   const put = (body: object) => call(server, `PUT ${PATH}/${id}`, { token: 'north', body });
   const statuses = () => server.sql('SELECT status FROM deliveries WHERE subscription_id = $1', [id]);
   await put({ active: false });
