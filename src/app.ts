@@ -113,27 +113,19 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     onReuse: (fields) => log.warn(fields, 'what was exchanged before came again; its grant was ended'),
   });
   const gate = createGate(PASSWORD_GATE);
+  const forPeople = { pool: authPool, clock, keys, publicUrl, gate };
   const accounts = createAccounts({
-    pool: authPool,
-    clock,
-    keys,
-    publicUrl,
+    ...forPeople,
     corsOrigins: config.corsOrigins,
     requireSecondFactor: config.requireSecondFactor,
     record: createActRecord({ pool: authPool, clock, refusals }),
-    gate,
     demo:
       prepared.demo === undefined
         ? undefined
         : { accounts: DEMO_ACCOUNTS.slice(0, 3), password: DEMO_PASSWORD },
   });
-  const consents = createAuthorization({
-    pool: authPool,
-    clock,
-    keys,
-    issuer: publicUrl,
-    guard: accounts.guard,
-  });
+  const { guard } = accounts;
+  const consents = createAuthorization({ ...forPeople, issuer: publicUrl, guard, limits: oauth.limits });
   const updates = startUpdates({
     pool: workerPool,
     doorbell,
@@ -145,11 +137,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     onError: report('the live stream could not be read'),
   });
   const people = startPeople({
-    pool: authPool,
-    clock,
-    keys,
-    gate,
-    publicUrl,
+    ...forPeople,
     transport: createMailTransport(config),
     sends: config.role !== 'api',
     onMemberJoined: async (tx, member) => (await emitRegistered(tx, member, webhooks)).wake,
@@ -168,6 +156,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     people: { clock, keys, mail: people.mail },
     subscribeToUpdates: updates.subscribe,
     ownSessions: accounts.ownSessions,
+    connectedApps: consents.connectedApps,
     authenticate: async (headers) => {
       const authorization = headers.get('authorization');
       return authorization === null

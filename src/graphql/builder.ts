@@ -33,6 +33,8 @@ import type {
 } from '../generated/prisma/client.ts';
 import type { PillarXp } from '../learning/pillar.ts';
 import type { Count } from '../lib/page.ts';
+import type { ConnectedApp } from '../oauth/connected-app-statements.ts';
+import type { Consent } from '../oauth/consent-statements.ts';
 import type { AttemptRecord } from '../webhooks/delivery-batch.ts';
 import type { StreamItem } from '../webhooks/update.ts';
 import { type Access, checkAccess } from './access.ts';
@@ -61,6 +63,7 @@ type Objects = {
   QuestConnection: Connection<Quest>;
   SubmissionConnection: Connection<Submission>;
   PillarXp: PillarXp;
+  ConnectedApp: ConnectedApp;
   Count: Count;
   Delivery: Delivery;
   DeliveryAttempt: AttemptRecord;
@@ -74,6 +77,8 @@ type Objects = {
   Header: readonly [name: string, value: string];
   Membership: Membership;
   MembershipConnection: Connection<Membership>;
+  OAuthConsent: Consent;
+  OAuthConsentConnection: Connection<Consent>;
   Organization: Organization;
   Scope: ScopeInfo;
   Session: OwnSession;

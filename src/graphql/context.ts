@@ -6,6 +6,7 @@ import { type RequestOrigin, sourceOf } from '../audit/entry.ts';
 import { platformViewer } from '../audit/list.ts';
 import { AppError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
+import type { ConnectedApps } from '../oauth/connected-app.ts';
 import type { Tenancy } from '../platform/database/tenancy.ts';
 import type { WebhookContext, WebhookDependencies } from '../webhooks/context.ts';
 import type { SubscribeToUpdates } from '../webhooks/update.ts';
@@ -19,6 +20,7 @@ export type Features = {
   /** What belongs to no organization, for an admin of the platform. Throws `FORBIDDEN`. */
   readonly platform: () => RequestContext;
   readonly ownSessions: OwnSessions;
+  readonly connectedApps: ConnectedApps;
   /** Forget what they hold whenever something was written. */
   readonly loaders: Loaders;
 };
@@ -55,6 +57,7 @@ export type ContextDependencies = {
   readonly people: PeopleDependencies;
   readonly subscribeToUpdates: SubscribeToUpdates;
   readonly ownSessions: OwnSessions;
+  readonly connectedApps: ConnectedApps;
 };
 
 /** The context of one operation. It costs nothing until a resolver asks for the features. */
@@ -91,7 +94,7 @@ export function requireViewer(viewer: Viewer | null): Viewer {
 }
 
 function openFeatures(
-  { tenancy, webhooks, people, ownSessions }: ContextDependencies,
+  { tenancy, webhooks, people, ownSessions, connectedApps }: ContextDependencies,
   viewer: Viewer,
   origin: RequestOrigin,
 ) {
@@ -115,6 +118,7 @@ function openFeatures(
     context,
     platform: () => requestContext(tenancy, platformViewer(viewer), origin),
     ownSessions,
+    connectedApps,
     get loaders() {
       return loaders;
     },

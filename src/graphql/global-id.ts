@@ -3,6 +3,7 @@
 export const NODE_TYPES = [
   'AuditEntry',
   'Badge',
+  'ConnectedApp',
   'Delivery',
   'DeliveryAttempt',
   'Enrolment',
@@ -10,6 +11,7 @@ export const NODE_TYPES = [
   'Invitation',
   'Learner',
   'Membership',
+  'OAuthConsent',
   'Organization',
   'Quest',
   'Session',

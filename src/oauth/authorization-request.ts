@@ -10,6 +10,7 @@ import { type AuthorizationParameters, readParameters } from './authorization-pa
 import type { Destination } from './authorization-response.ts';
 import { type PresentedClient, selectPresentedClient } from './authorization-statements.ts';
 import { isClientId } from './client.ts';
+import { findFlowRefusal } from './client-standing.ts';
 import { OAuthError } from './error.ts';
 import { isCodeChallenge } from './pkce.ts';
 import { matchRedirectUri, type RedirectUriFault } from './redirect-uri-match.ts';
@@ -131,8 +132,8 @@ function checkResponseMode({ parameters }: OpenRequest): void {
 }
 
 function checkGrantType({ client }: OpenRequest): void {
-  if (client.grantTypes.includes('authorization_code')) return;
-  refuse('unauthorized_client', 'The client is not registered for the grant authorization_code.');
+  const refusal = findFlowRefusal(client, 'authorization_code');
+  if (refusal !== undefined) refuse('unauthorized_client', refusal.message);
 }
 
 function checkCodeChallenge({ parameters: { values }, client }: OpenRequest): void {

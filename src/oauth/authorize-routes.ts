@@ -7,7 +7,6 @@ import type { PageGuard } from '../accounts/pages/guard.ts';
 import { signInAgain, withReturnTo } from '../accounts/pages/return-to.ts';
 import type { Session } from '../accounts/session.ts';
 import { lacksSecondFactor } from '../accounts/session-viewer.ts';
-import type { RequestOrigin } from '../audit/entry.ts';
 import { AppError } from '../lib/errors.ts';
 import type { HttpEnv } from '../platform/http/env.ts';
 import { withErrorPages } from '../platform/pages/error-page.ts';
@@ -27,13 +26,16 @@ import { backToClient } from './authorization-response.ts';
 import type { Authorizer } from './authorization-statements.ts';
 import { type AuthorizeDeps, findAuthorizer, grant, type Proposal, propose } from './authorize.ts';
 import { consentPage } from './consent-page.ts';
+import type { OAuthLimits } from './limits.ts';
 import { AUTHORIZE_PATH } from './metadata.ts';
+import { originOf } from './request-origin.ts';
 
 export type AuthorizeRoutesDeps = AuthorizeDeps & {
   /** PUBLIC_URL, byte for byte. */
   readonly issuer: string;
   readonly guard: PageGuard;
   readonly tokens: FormTokens;
+  readonly limits: Pick<OAuthLimits, 'perAddress'>;
 };
 
 type PageContext = Context<HttpEnv>;
@@ -41,6 +43,7 @@ type PageContext = Context<HttpEnv>;
 /** The routes, to be mounted on the shell. What goes wrong is a page, or a redirect to the client. */
 export function createAuthorizeRoutes(deps: AuthorizeRoutesDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
+  app.use(AUTHORIZE_PATH, deps.limits.perAddress);
   app.get(AUTHORIZE_PATH, (c) =>
     withProposal(deps, c, (proposal, session) => ask(deps, c, proposal, session)),
   );
@@ -179,12 +182,4 @@ function asksNothing({ parameters }: OpenRequest): boolean {
 
 function pathOf({ query }: OpenRequest): string {
   return `${AUTHORIZE_PATH}?${query}`;
-}
-
-function originOf(c: PageContext): RequestOrigin {
-  return {
-    address: c.get('clientAddress'),
-    userAgent: c.req.header('user-agent') ?? null,
-    requestId: c.get('requestId'),
-  };
 }

@@ -1,5 +1,5 @@
 /** The authorization server as OpenAPI describes it; the routes are in routes.ts. */
-import { createRoute, type RouteConfig, type z } from '@hono/zod-openapi';
+import { createRoute, type RouteConfig, z } from '@hono/zod-openapi';
 import type { OAuthErrorCode } from './error.ts';
 import { INTROSPECT_PATH, JWKS_PATH, metadataPaths, REVOKE_PATH, TOKEN_PATH } from './metadata.ts';
 import {
@@ -92,7 +92,7 @@ function revokeDefinition() {
       'An access token alone, or a refresh token with all that was issued for its authorization (RFC 7009). A token that is unknown or over already is no error.',
     body: tokenReference,
     examples: { token: { value: { token: 'Zr5kQw8nYc2TbXs7LfJd9GmHp4VeAu1RiOo3NtKxBqM' } } },
-    success: { description: 'The token is good for nothing any more.', headers: NO_STORE },
+    success: { ...json('The token is good for nothing any more.', z.object({})), headers: NO_STORE },
     faults: ['invalid_request', 'invalid_grant'],
   });
 }

@@ -55,7 +55,8 @@ export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono<HttpEnv> {
   app.post(REVOKE_PATH, limits.perAddress, (c) =>
     answerForm(deps, c, async (request) => {
       await revokeToken(deps, await authenticate(deps, request), request.form);
-      return new Response(null, { headers: NO_STORE });
+      // Its content means nothing (RFC 7009 2.2), but there are clients that read every answer as JSON (simple-oauth2).
+      return Response.json({}, { headers: NO_STORE });
     }),
   );
   app.post(INTROSPECT_PATH, limits.perAddress, async (c) => {

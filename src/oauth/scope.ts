@@ -39,6 +39,12 @@ export function boundByRole(scopes: readonly string[], role: MemberRole): readon
   );
 }
 
+/** The scopes without those that another one of them contains. */
+export function withoutContained(scopes: readonly string[]): readonly Scope[] {
+  const isContained = (name: Scope) => scopes.some((other) => other !== name && holdsScope([other], name));
+  return SCOPES.map(({ name }) => name).filter((name) => scopes.includes(name) && !isContained(name));
+}
+
 function grantAll(
   wanted: readonly string[],
   allowed: readonly string[],

@@ -38,7 +38,10 @@ const SAFE_TO_REPEAT = {
     'removeMember',
     'resendInvitation',
     'reviewSubmission',
+    'revokeConnectedApp',
     'revokeInvitation',
+    'revokeOAuthConsent',
+    'revokeOAuthConsents',
     'startQuest',
   ],
   /** Of each event of the batch. */

@@ -54,6 +54,7 @@ describe('Who may', () => {
     expect(own.map(([name]) => name).toSorted()).toEqual([
       'Mutation.endOtherSessions',
       'Mutation.endSession',
+      'Mutation.revokeConnectedApp',
     ]);
     const mutations = all.filter((mutation) => !own.includes(mutation));
     expect(mutations.length).toBeGreaterThan(8);

@@ -40,6 +40,7 @@ const NO_UPDATES: GraphQLServerOptions['subscribeToUpdates'] = () => {
 };
 
 const refuse = () => Promise.reject(new Error('This test has no sessions.'));
+const NO_APPS: GraphQLServerOptions['connectedApps'] = { list: refuse, revoke: refuse };
 const NO_SESSIONS: GraphQLServerOptions['ownSessions'] = {
   list: refuse,
   memberships: refuse,
@@ -73,6 +74,7 @@ export async function startServer(
     people: { clock, keys: [TEST_KEY], mail: { canSend: true, hurry: () => undefined } },
     subscribeToUpdates: NO_UPDATES,
     ownSessions: NO_SESSIONS,
+    connectedApps: NO_APPS,
     authenticate,
     challenge: ({ code }) => (code === 'UNAUTHENTICATED' ? 'Bearer realm="test"' : undefined),
     logError: (details) => void logged.push(details),

@@ -49,6 +49,7 @@ beforeAll(async () => {
       const asker = headers.get('x-asker');
       return asker === null ? null : viewerOf(JSON.parse(asker) as Asker); // As `ask` sends it.
     },
+    connectedApps: { list: async () => [], revoke: async () => undefined },
     ownSessions: {
       list: async () => [],
       memberships: async () => [],

@@ -1,11 +1,14 @@
 /** The authorization server as people meet it: its pages beside those of accounts, and its endpoints for programs. */
+import { Hono } from 'hono';
 import type { MemberRole, User } from '../../src/accounts/statements.ts';
 import { startRefusals } from '../../src/audit/refusals.ts';
 import { randomAlphanumeric, sha256 } from '../../src/lib/crypto.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { createAuthorization } from '../../src/oauth/authorization.ts';
 import { createOAuth, type OAuth } from '../../src/oauth/authorization-server.ts';
+import type { OAuthLimitSettings } from '../../src/oauth/limits.ts';
 import { insertClient, insertClientSecret, type NewClient } from '../../src/oauth/statements.ts';
+import type { HttpEnv } from '../../src/platform/http/env.ts';
 import { PASSWORD } from '../accounts/people.ts';
 import { type Answer, openSite, type Site, type SiteOptions, type Visitor } from '../accounts/site.ts';
 import { query, TEST_KEY } from '../support/database.ts';
@@ -32,7 +35,9 @@ export type AuthorizationSite = Site & {
 };
 
 /** Opens it, with one school. */
-export async function openAuthorizationSite(options: SiteOptions = {}): Promise<AuthorizationSite> {
+export async function openAuthorizationSite(
+  options: SiteOptions & { readonly limits?: OAuthLimitSettings } = {},
+): Promise<AuthorizationSite> {
   const opened: { oauth?: OAuth; stop?: () => Promise<void> } = {};
   const site = await openSite({
     ...options,
@@ -49,12 +54,21 @@ export async function openAuthorizationSite(options: SiteOptions = {}): Promise<
         clock,
         issuer,
         refusals,
+        ...(options.limits === undefined ? {} : { limits: options.limits }),
         masterKeys: keys,
         reportError: onError,
         onReuse: () => undefined,
       });
-      const pages = createAuthorization({ pool, clock, keys, issuer, guard: accounts.guard });
-      return [opened.oauth.routes, pages.pages, ...(options.mount?.(parts) ?? [])];
+      const pages = createAuthorization({
+        pool,
+        clock,
+        keys,
+        issuer,
+        guard: accounts.guard,
+        limits: opened.oauth.limits,
+      });
+      const { oauth } = opened;
+      return [oauth.routes, pages.pages, viewerOf(oauth), ...(options.mount?.(parts) ?? [])];
     },
   });
   const { oauth, stop } = opened;
@@ -86,6 +100,15 @@ export async function openAuthorizationSite(options: SiteOptions = {}): Promise<
       await site.close();
     },
   };
+}
+
+/** GET /viewer: a resource for any token that is good. */
+function viewerOf(oauth: OAuth): Hono<HttpEnv> {
+  return new Hono<HttpEnv>().get('/viewer', async (c) => {
+    const authorization = c.req.header('authorization');
+    const found = await oauth.authenticate({ authorization, url: c.req.url }).catch(() => null);
+    return c.json(found, found === null ? 401 : 200);
+  });
 }
 
 async function addClient(

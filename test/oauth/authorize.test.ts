@@ -290,3 +290,19 @@ describe('the prompt (OpenID Connect Core 3.1.2.1)', () => {
     expect(responseOf(await decide(browser, signedIn.location ?? '', 'allow'))).toHaveProperty('code');
   });
 });
+
+describe('too many requests', () => {
+  test('of one address are told to wait, and nothing of another address (rule 57)', async () => {
+    const limited = await openAuthorizationSite({ limits: { requestsPerMinute: 1, failuresPerMinute: 1 } });
+    const path = `${AUTHORIZE}?client_id=nobody`;
+    const [one, other] = [limited.browse(), limited.browse()];
+    const statuses = [];
+    for (let request = 0; request < 5; request++) statuses.push((await one.get(path)).status);
+    expect(statuses).toEqual([400, 400, 400, 400, 429]);
+    const { headers, text } = await one.get(path);
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(text).toContain('<h1>');
+    expect((await other.get(path)).status).toBe(400);
+    await limited.close();
+  });
+});

@@ -28,6 +28,8 @@ export function accountPage(page: AccountPage): Promise<Response> {
 ${organizations(page)}
 </section>
 ${protection(page)}
+<section class="card"><h2>Connected apps</h2>
+<ul class="rows"><li><div class="muted">What you allowed other apps, such as the LMS of your school, to do in your name.</div><a class="button" href="/account/apps">Look at them</a></li></ul></section>
 ${browsers(page)}`;
   return pageResponse({ title: 'Account', width: 'wide', aside: signOutLink(), body });
 }

@@ -17,6 +17,7 @@ export const LIST_SIZES: Readonly<Record<string, number>> = {
   'Query.scopes': 17,
   'Quest.tasks': 10,
   'ValidationError.faults': 10,
+  'Viewer.connectedApps': 20,
   'Viewer.memberships': 20,
   'Viewer.sessions': 50,
   'WebhookSubscription.customHeaders': 20,

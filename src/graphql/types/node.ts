@@ -3,7 +3,9 @@ import { brandWithType } from '@pothos/core';
 import { z } from 'zod';
 import { findMembership, findUser, getOrganization } from '../../accounts/directory.ts';
 import { findInvitation } from '../../accounts/invitation-list.ts';
+import { requireSession } from '../../accounts/viewer.ts';
 import { findEntry } from '../../audit/list.ts';
+import { findConsent } from '../../oauth/consent.ts';
 import { access } from '../access.ts';
 import type { Builder, Types } from '../builder.ts';
 import { MAX_SIZE } from '../connection.ts';
@@ -47,6 +49,8 @@ type Load = (features: Features, id: string) => Promise<object | null | undefine
 const LOAD: Readonly<Record<NodeType, Load>> = {
   AuditEntry: ({ context }, id) => findEntry(context, id),
   Badge: ({ loaders }, id) => loaders.badge(id),
+  ConnectedApp: async ({ connectedApps, context: { viewer } }, id) =>
+    (await connectedApps.list(requireSession(viewer).userId)).find((app) => app.id === id),
   Delivery: ({ loaders }, id) => loaders.delivery(id),
   DeliveryAttempt: ({ loaders }, id) => loaders.attempt(id),
   Enrolment: ({ loaders }, id) => loaders.enrolment(id),
@@ -54,6 +58,7 @@ const LOAD: Readonly<Record<NodeType, Load>> = {
   Invitation: ({ context }, id) => findInvitation(context, id),
   Learner: ({ loaders }, id) => loaders.learner(id),
   Membership: ({ context }, id) => findMembership(context, id),
+  OAuthConsent: ({ context }, id) => findConsent(context, id),
   Organization: async ({ context }, id) => {
     const organization = await getOrganization(context);
     return organization.id === id ? organization : null;
