@@ -1,6 +1,6 @@
 /** Who appears in the events of the demo: its own accounts, as the database has them. */
 import type { Queryable } from '../platform/database/pool.ts';
-import type { Cast } from './activity.ts';
+import type { Cast } from './classroom.ts';
 import { selectCast } from './statements.ts';
 
 /** The cast, in an order that stays, so that the same chance picks the same people. */

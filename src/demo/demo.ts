@@ -1,4 +1,4 @@
-/** The demo: opened or closed at a start, and, while the server runs, a receiver and a trickle of events. */
+/** The demo: opened or closed at a start, and, while the server runs, a receiver and a trickle of learning. */
 import type { Hono } from 'hono';
 import type { Pool } from 'pg';
 import type { EmitDependencies } from '../events/emit.ts';
@@ -7,8 +7,8 @@ import type { MasterKeys } from '../lib/crypto.ts';
 import { type Repeating, repeat } from '../lib/repeat.ts';
 import type { Tenancy } from '../platform/database/tenancy.ts';
 import type { HttpEnv } from '../platform/http/env.ts';
-import type { Cast } from './activity.ts';
 import { findCast } from './cast.ts';
+import type { Cast } from './classroom.ts';
 import { cancelLongHeld } from './held.ts';
 import { createReceiver } from './receiver.ts';
 import { createReceiverRoutes } from './routes.ts';
@@ -44,7 +44,7 @@ async function findDemo(pool: Pool): Promise<string | undefined> {
 
 export type RunningDemo = {
   readonly routes: Hono<HttpEnv>;
-  /** No more events; what is slow answers at once. */
+  /** Nothing happens any more; what is slow answers at once. */
   readonly stop: () => Promise<void>;
 };
 
@@ -54,7 +54,7 @@ export type RunOptions = EmitDependencies & {
   readonly pool: Pool;
   readonly tenancy: Tenancy;
   readonly keys: MasterKeys;
-  /** Whether this process lets events happen. */
+  /** Whether this process lets things happen. */
   readonly trickles: boolean;
   readonly onError: (error: Error) => void;
 };

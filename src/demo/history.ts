@@ -1,9 +1,10 @@
 /** A week of the demo school as rows: events, and what became of their deliveries. Pure: the same chance, the same week. */
 import { envelope } from '../events/envelope.ts';
 import type { EventTypeName } from '../events/event-type.ts';
+import type { LearningEvent } from '../learning/events.ts';
 import { createIdGenerator } from '../lib/ids.ts';
-import { type Cast, type Happening, happeningAt, type SchoolEvent } from './activity.ts';
 import type { Chance } from './chance.ts';
+import type { Classroom, SchoolEvent } from './classroom.ts';
 import { type PastDelivery, playDelivery, type Subscriber } from './past-delivery.ts';
 import { timesOfWeek } from './week.ts';
 
@@ -30,7 +31,8 @@ export type History = {
 export type HistoryOptions = {
   readonly organizationId: string;
   readonly subscribers: readonly Subscriber[];
-  readonly cast: Cast;
+  /** The class, at the beginning of the week; at its end when this is done. */
+  readonly classroom: Classroom;
   /** The user who sent the test event. */
   readonly adminId: string;
   /** The server's: seconds before retries 1, 2, … */
@@ -66,23 +68,27 @@ export function pastWeek(options: HistoryOptions): History {
   return { events, deliveries, turns };
 }
 
-type Moment = Happening & {
+type Moment = Pick<LearningEvent, 'type' | 'data'> & {
   readonly at: Date;
   /** A test event goes to this one. */
   readonly only?: Subscriber;
 };
 
-function usualMoments({ cast, now, chance }: HistoryOptions): readonly Moment[] {
-  return timesOfWeek(now, chance).map((at) => ({ at, ...happeningAt(at, cast, chance) }));
+function usualMoments({ classroom, now, chance }: HistoryOptions): readonly Moment[] {
+  const begin = timesOfWeek(now, chance).filter((at) => at.getTime() < now.getTime() - LATEST_MS);
+  return begin.flatMap((at) => classroom.act(at, chance).map((event) => ({ at, ...event })));
 }
 
 /** The last half hour is busy whatever the hour, so that retries are under way. */
-function latestMoments({ cast, now, chance }: HistoryOptions): readonly Moment[] {
-  return LATEST.map(([type, agoMinutes]) => {
+function latestMoments({ classroom, now, chance }: HistoryOptions): readonly Moment[] {
+  return LATEST.flatMap(([type, agoMinutes]) => {
     const at = new Date(now.getTime() - Math.round((agoMinutes + chance.next()) * 60_000));
-    return { at, ...happeningAt(at, cast, chance, type) };
+    return classroom.act(at, chance, type).map((event) => ({ at, ...event }));
   });
 }
+
+// One after the other, as a class is: what is latest comes after what is usual.
+const LATEST_MS = 30 * 60_000;
 
 const LATEST: readonly (readonly [SchoolEvent, number])[] = [
   ['badge.earned', 28],

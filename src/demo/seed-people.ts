@@ -7,7 +7,7 @@ import { sha256 } from '../lib/crypto.ts';
 import { createIdGenerator, newId } from '../lib/ids.ts';
 import { insertClient, insertClientSecret } from '../oauth/statements.ts';
 import { findCast } from './cast.ts';
-import type { HistoryOptions } from './history.ts';
+import type { Cast } from './classroom.ts';
 import { DEMO_ACCOUNTS, DEMO_CLIENT } from './school.ts';
 import { insertAccounts } from './statements.ts';
 
@@ -24,7 +24,7 @@ export type PeopleOptions = {
 export async function seedPeople(
   tx: PoolClient,
   { organizationId, passwordHash, adminEmail, now }: PeopleOptions,
-): Promise<Pick<HistoryOptions, 'cast' | 'adminId'>> {
+): Promise<{ readonly cast: Cast; readonly adminId: string }> {
   const since = new Date(now.getTime() - SINCE_MS);
   const nextId = createIdGenerator(() => since.getTime());
   const accounts = DEMO_ACCOUNTS.map((account) => ({ id: nextId(), ...account }));

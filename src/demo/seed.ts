@@ -1,13 +1,16 @@
-/** Makes the demo: an organization, its people, a client, webhook subscriptions, and the past week. All of it or nothing. */
+/** Makes the demo: an organization, its people, a client, webhook subscriptions, what it teaches, and the past week. All of it or nothing. */
 import type { Pool } from 'pg';
 import { createOrganization } from '../accounts/organization.ts';
 import type { Clock } from '../lib/clock.ts';
 import { hashPassword, type MasterKeys } from '../lib/crypto.ts';
-import { newId } from '../lib/ids.ts';
+import { createIdGenerator, newId } from '../lib/ids.ts';
 import { inTransaction } from '../platform/database/pool.ts';
 import { createChance } from './chance.ts';
+import { createClassroom } from './classroom.ts';
+import { planCurriculum } from './curriculum.ts';
 import { pastWeek } from './history.ts';
 import { DEMO_ORGANIZATION, DEMO_PASSWORD } from './school.ts';
+import { seedCurriculum, seedRecords } from './seed-learning.ts';
 import { seedClient, seedPeople } from './seed-people.ts';
 import { makeSubscribers, seedSubscriptions } from './seed-subscriptions.ts';
 import { insertAttempts, insertDeliveries, insertEvents, insertHealth } from './statements.ts';
@@ -26,6 +29,7 @@ export type SeedOptions = {
 };
 
 const WEEK_MS = 7 * 86_400_000;
+const MONTH_MS = 30 * 86_400_000;
 /** Any will do; the same one makes every demo alike. */
 const SEED = 20_261_125;
 
@@ -48,7 +52,12 @@ export async function seedDemo(options: SeedOptions): Promise<string> {
     await seedClient(tx, organizationId, now);
     const subscribers = makeSubscribers(options.receiverUrl, now);
     const chance = createChance(SEED);
-    const history = pastWeek({ ...people, organizationId, subscribers, retrySeconds, now, chance });
+    const curriculum = planCurriculum(createIdGenerator(() => now.getTime() - MONTH_MS));
+    await seedCurriculum(tx, organizationId, curriculum, now);
+    const classroom = createClassroom(people.cast, curriculum);
+    const { adminId } = people;
+    const history = pastWeek({ classroom, adminId, organizationId, subscribers, retrySeconds, now, chance });
+    await seedRecords(tx, organizationId, classroom.records);
     await seedSubscriptions(tx, { organizationId, subscribers, keys, turns: history.turns });
     await tx.query(insertEvents(organizationId, history.events));
     await tx.query(insertDeliveries(organizationId, history.deliveries));

@@ -4,7 +4,7 @@
  * who complete at once take turns at the enrolment, then at the learner, always in this order.
  */
 import { authorize } from '../accounts/viewer.ts';
-import { type EventInput, emitInTransaction } from '../events/emit.ts';
+import { emitInTransaction } from '../events/emit.ts';
 import type { Badge, Enrolment, Quest, Task, TaskCompletion } from '../generated/prisma/client.ts';
 import { AppError } from '../lib/errors.ts';
 import { isUuid } from '../lib/ids.ts';
@@ -90,7 +90,7 @@ export async function complete(unit: Unit, context: LearningContext, learning: L
   const isLast = enrolment.completedAt !== null;
   await countForLearner(unit, completion, isLast ? task.quest : undefined);
   const badges = await awardByRule(unit, { organizationId: task.organizationId, userId, now: at });
-  const events: readonly EventInput[] = [
+  const events = [
     taskCompleted(task, { userId, at }),
     ...(isLast
       ? [questCompleted(task.quest, { userId, at, tasks: enrolment.tasksCompleted, xp: enrolment.xpEarned })]

@@ -1,14 +1,21 @@
 /** What is told of learning: the events, in the words of the catalogue. */
-import type { EventInput } from '../events/emit.ts';
+import type { EventTypeName } from '../events/event-type.ts';
 import type { Badge, Grade, Quest, Submission, Task } from '../generated/prisma/client.ts';
 import { pillarName } from './pillar.ts';
+
+/** An event as `emit` takes it. */
+export type LearningEvent = {
+  readonly type: EventTypeName;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly occurredAt: Date;
+};
 
 export type At = { readonly userId: string; readonly at: Date };
 
 export function taskSubmitted(
   task: Pick<Task, 'id' | 'questId' | 'title'>,
   { id, userId, submittedAt }: Pick<Submission, 'id' | 'userId' | 'submittedAt'>,
-): EventInput {
+): LearningEvent {
   const data = { ...taskData(task, userId), submission_id: id, submitted_at: submittedAt.toISOString() };
   return { type: 'task.submitted', data, occurredAt: submittedAt };
 }
@@ -16,7 +23,7 @@ export function taskSubmitted(
 export function taskCompleted(
   task: Pick<Task, 'id' | 'questId' | 'title' | 'xp' | 'pillar'>,
   { userId, at }: At,
-): EventInput {
+): LearningEvent {
   const data = {
     ...taskData(task, userId),
     xp_awarded: task.xp,
@@ -29,7 +36,7 @@ export function taskCompleted(
 export function questCompleted(
   quest: Pick<Quest, 'id' | 'title'>,
   { userId, at, tasks, xp }: At & { readonly tasks: number; readonly xp: number },
-): EventInput {
+): LearningEvent {
   const data = {
     user_id: userId,
     quest_id: quest.id,
@@ -41,7 +48,7 @@ export function questCompleted(
   return { type: 'quest.completed', data, occurredAt: at };
 }
 
-export function badgeEarned({ id, name }: Pick<Badge, 'id' | 'name'>, { userId, at }: At): EventInput {
+export function badgeEarned({ id, name }: Pick<Badge, 'id' | 'name'>, { userId, at }: At): LearningEvent {
   const data = { user_id: userId, badge_id: id, badge_name: name, earned_at: at.toISOString() };
   return { type: 'badge.earned', data, occurredAt: at };
 }
@@ -49,7 +56,7 @@ export function badgeEarned({ id, name }: Pick<Badge, 'id' | 'name'>, { userId, 
 export function gradeUpdated(
   { userId, questId, grade, gradedById, updatedAt }: Omit<Grade, 'organizationId' | 'version'>,
   previous: number | undefined,
-): EventInput {
+): LearningEvent {
   const data = {
     user_id: userId,
     quest_id: questId,

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createChance } from '../../src/demo/chance.ts';
+import { createClassroom } from '../../src/demo/classroom.ts';
+import { planCurriculum } from '../../src/demo/curriculum.ts';
 import { type History, pastWeek } from '../../src/demo/history.ts';
 import { makeSubscribers } from '../../src/demo/seed-subscriptions.ts';
 import { EVENT_TYPES, findEventType } from '../../src/events/event-type.ts';
@@ -8,7 +10,10 @@ import { verifyWebhook, verifyWebhookSignature } from '../../verify/index.js';
 
 const RETRY_SECONDS = [60, 120, 240, 480, 960];
 const WEEK_MS = 7 * 86_400_000;
-const CAST = { students: ['s1', 's2', 's3'], educators: ['e1'] };
+const CAST = {
+  students: ['s1', 's2', 's3', 's4', 's5', 's6', 's7', 's8', 's9', 's10', 's11'],
+  educators: ['e1', 'e2'],
+};
 const ORGANIZATION = '019a0000-0000-7000-8000-000000000001';
 
 const TIMES = {
@@ -20,16 +25,21 @@ const TIMES = {
 
 function weekBefore(now: Date, seed = 1) {
   const subscribers = makeSubscribers('http://127.0.0.1:4000/demo/receiver', now);
+  let count = 0;
+  const classroom = createClassroom(
+    CAST,
+    planCurriculum(() => `id-${(count += 1)}`),
+  );
   const history = pastWeek({
     organizationId: ORGANIZATION,
     subscribers,
-    cast: CAST,
+    classroom,
     adminId: 'a1',
     retrySeconds: RETRY_SECONDS,
     now,
     chance: createChance(seed),
   });
-  return { now, subscribers, history };
+  return { now, subscribers, history, classroom };
 }
 
 /** How many deliveries of a subscription have each status. */
@@ -113,6 +123,39 @@ describe.each(Object.entries(TIMES))('the week before, %s', (_name, text) => {
         expect(verifyWebhookSignature(body, headers.get('x-optio-signature'), secret)).toBe(true);
       }
     }
+  });
+});
+
+describe('what the class has done', () => {
+  const { history, classroom } = weekBefore(new Date('2026-11-28T00:00:00'));
+  const learners = classroom.records.learners();
+  const told = (type: string) =>
+    history.events.filter((event) => event.type === type).map(({ body }) => JSON.parse(body).data);
+
+  it('is what the events tell: each task once, quests with their last task, XP that adds up', () => {
+    const tasks = told('task.completed').map(({ user_id, task_id }) => `${user_id} ${task_id}`);
+    expect(new Set(tasks).size).toBe(tasks.length);
+    const done = learners.flatMap(({ userId, enrolments }) =>
+      enrolments.flatMap(({ completions }) => completions.map(({ task }) => `${userId} ${task.id}`)),
+    );
+    expect(done.toSorted()).toEqual(tasks.toSorted());
+    for (const { userId, enrolments, questsCompleted } of learners) {
+      const quests = told('quest.completed').filter(({ user_id }) => user_id === userId);
+      expect(quests).toHaveLength(questsCompleted);
+      for (const { quest, xpEarned, completedAt } of enrolments) {
+        const event = quests.find(({ quest_id }) => quest_id === quest.id);
+        expect(event?.total_xp_earned).toBe(completedAt === null ? undefined : xpEarned);
+      }
+    }
+  });
+
+  it('leaves something to do, and something to look at', () => {
+    const enrolments = learners.flatMap((learner) => learner.enrolments);
+    expect(learners.every(({ questsCompleted }) => questsCompleted < 16)).toBe(true);
+    expect(enrolments.filter(({ completedAt }) => completedAt === null).length).toBeGreaterThan(5);
+    expect(enrolments.filter(({ waiting }) => waiting !== undefined).length).toBeGreaterThan(0);
+    const approved = enrolments.flatMap(({ completions }) => completions);
+    for (const { task, approvedById } of approved) expect(approvedById !== null).toBe(task.requiresApproval);
   });
 });
 

@@ -58,6 +58,15 @@ const TABLES = [
   'events',
   'deliveries',
   'delivery_attempts',
+  'quests',
+  'tasks',
+  'badges',
+  'learners',
+  'enrolments',
+  'submissions',
+  'task_completions',
+  'badge_awards',
+  'grades',
 ];
 
 /** How many rows each table has. */
@@ -164,6 +173,21 @@ describe('The demo', () => {
          + (SELECT count(*) FROM ONLY delivery_attempts_default)::int AS strays`,
     );
     expect(row).toEqual({ strays: 0 });
+  });
+
+  it('has a class whose counts agree with what it has done', async () => {
+    const { organizationId } = await open();
+    const rows = await world.query(
+      `SELECT l.tasks_completed = count(c) AS tasks, l.quests_completed = count(DISTINCT e.id) FILTER (WHERE e.completed_at IS NOT NULL) AS quests,
+         l.stem_xp + l.arts_xp + l.civics_xp + l.communication_xp + l.wellness_xp
+           = (SELECT sum(xp_earned) FROM enrolments x WHERE x.organization_id = l.organization_id AND x.user_id = l.user_id) AS xp
+       FROM learners l JOIN enrolments e USING (organization_id, user_id)
+       LEFT JOIN task_completions c USING (organization_id, user_id, quest_id)
+       WHERE l.organization_id = $1 GROUP BY l.organization_id, l.user_id`,
+      [organizationId],
+    );
+    expect(rows.length).toBeGreaterThan(8);
+    expect(rows).toEqual(rows.map(() => ({ tasks: true, quests: true, xp: true })));
   });
 
   it('lists like any other: attempts, responses, retries', async () => {
