@@ -8,6 +8,7 @@ import { authorize, requireOwnOrganization, type Viewer } from '../accounts/view
 import type { Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { repeat } from '../lib/repeat.ts';
+import { translateDatabaseError } from '../platform/database/unavailable.ts';
 import { MAY_READ } from './context.ts';
 import type {
   DeliveryUpdate,
@@ -51,6 +52,7 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 /** Starts the stream; the log is read only while somebody listens. */
 export function startUpdates(options: UpdatesOptions): Updates {
   const reader = createUpdateReader(options);
+  const closing = new AbortController();
   const checkValidity = async (): Promise<void> => {
     const subscribers = [...reader.subscribers()];
     if (subscribers.length === 0) return;
@@ -65,12 +67,14 @@ export function startUpdates(options: UpdatesOptions): Updates {
     subscribe: (viewer, request) => {
       authorize(viewer, MAY_READ);
       requireOwnOrganization(viewer, request.organizationId);
+      closing.signal.throwIfAborted();
       // Before anything is opened: what is no cursor is refused as the whole request.
       const after = request.after === undefined ? undefined : decodeCursor(request.after);
-      return openStream({ reader, ...options, after }, viewer, request);
+      return openStream({ reader, ...options, after, closing: closing.signal }, viewer, request);
     },
     subscriberCount: () => [...reader.subscribers()].length,
     close: async () => {
+      closing.abort(serverStops());
       for (const subscriber of reader.subscribers()) fail(subscriber, serverStops());
       await Promise.all([reader.stop(), validity.stop()]);
     },
@@ -80,6 +84,8 @@ export function startUpdates(options: UpdatesOptions): Updates {
 type StreamDeps = Pick<UpdatesOptions, 'pool' | 'clock'> & {
   readonly reader: UpdateReader;
   readonly after: ReturnType<typeof decodeCursor> | undefined;
+  /** Aborted when nothing is read any more. */
+  readonly closing: AbortSignal;
 };
 type Joined = { subscriber?: Subscriber };
 
@@ -103,18 +109,21 @@ function openStream(
 }
 
 async function* stream(
-  { reader, pool, clock, after }: StreamDeps,
+  { reader, pool, clock, after, closing }: StreamDeps,
   viewer: Viewer,
   request: UpdateRequest,
   joined: Joined,
 ): AsyncGenerator<StreamItem> {
-  const { subscriber, state } = await reader.join((position) =>
-    createSubscriber(viewer, request.filter ?? {}, position),
-  );
+  const { subscriber, state } = await reader
+    .join((position) => createSubscriber(viewer, request.filter ?? {}, position))
+    .catch((error: unknown) => {
+      throw translateDatabaseError(error);
+    });
   joined.subscriber = subscriber;
   const expiry = setTimeout(() => fail(subscriber, tokenEnded()), timeUntil(viewer.expiresAt, clock));
   const cursor = (position: LogPosition): string => encodeCursor(state.epoch, position);
   try {
+    closing.throwIfAborted();
     const gap = after === undefined ? undefined : findGap(state, after);
     if (gap !== undefined) yield { kind: 'gap', reason: gap, resumeFrom: cursor(subscriber.position) };
     else if (after !== undefined) fallBehind(subscriber, after);
@@ -160,7 +169,11 @@ async function catchUp(
   subscriber: Subscriber,
 ): Promise<readonly LogLine[]> {
   const goal = reader.position();
-  const lines = await readLog(pool, subscriber.position, PAGE, subscriber.viewer.organizationId);
+  const lines = await readLog(pool, subscriber.position, PAGE, subscriber.viewer.organizationId).catch(
+    (error: unknown) => {
+      throw translateDatabaseError(error);
+    },
+  );
   if (lines.length === PAGE || goal === undefined || reader.position() !== goal) return lines;
   subscriber.isBehind = false;
   if (isAfter(goal, subscriber.position)) subscriber.position = goal;

@@ -37,8 +37,8 @@ export const FAULTS = {
     isCrash: false,
     act: async ({ workers }) => void (await Promise.all(workers.map(stop))),
   },
-  'API process killed': { isCrash: false, act: ({ api }) => kill(api) },
-  'API process stopped by SIGTERM': { isCrash: false, act: ({ api }) => stop(api) },
+  'API process killed': { isCrash: false, act: ({ apis }, random) => kill(random.pick(apis)) },
+  'API process stopped by SIGTERM': { isCrash: false, act: ({ apis }, random) => stop(random.pick(apis)) },
   'everything killed': {
     isCrash: true,
     act: async ({ posts }) => void (await Promise.all(posts.map(kill))),

@@ -1,4 +1,4 @@
-/** An installation to be hurt: PostgreSQL, an API process, two workers, each on its own way to the database. */
+/** An installation to be hurt: PostgreSQL, API processes, workers, each on its own way to the database. */
 import { rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client as Database, type QueryResult } from 'pg';
@@ -23,10 +23,10 @@ export type Post = {
 };
 
 export type Installation = {
-  readonly api: Post;
-  readonly workers: readonly [Post, Post];
+  readonly apis: readonly Post[];
+  readonly workers: readonly Post[];
   readonly posts: readonly Post[];
-  /** Speaks to the API process that runs now. */
+  /** Speaks to the first API process, as it runs now. */
   readonly connect: () => Promise<Client>;
   /** The owner's URL of the PostgreSQL that is written to now. */
   readonly ownerUrl: () => string;
@@ -40,29 +40,35 @@ export type Installation = {
 
 // Retries within seconds, and a database that hangs is noticed soon.
 const SETTINGS: Environment = {
+  // The same for all: tokens of one process hold at the others.
+  PUBLIC_URL: 'http://connect.example',
   WEBHOOK_RETRY_SECONDS: '1,1,1,1,1,1,1,1',
   WEBHOOK_TIMEOUT_MS: '2000',
   DATABASE_TIMEOUT_MS: '2000',
 };
 const TURNED_CLOCK = fileURLToPath(new URL('turned-clock.ts', import.meta.url));
 
+export type Size = { readonly apis: number; readonly workers: number };
+
 /** Starts all of it on empty folders. */
-export async function startInstallation(): Promise<Installation> {
+export async function startInstallation(size: Size): Promise<Installation> {
   const folder = await createDataDirectory();
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const primary = await startEmbeddedPostgres({ directory: `${folder.path}/primary`, log });
   const database: { url: string; standby?: Standby } = { url: primary.url };
-  const api = await openPost('api', primary.url, folder.path);
-  const workers = await Promise.all([
-    openPost('worker', primary.url, folder.path),
-    openPost('worker', primary.url, folder.path),
-  ]);
-  const posts = [api, ...workers];
+  const open = (role: Role, count: number): Promise<readonly Post[]> =>
+    Promise.all(Array.from({ length: count }, () => openPost(role, primary.url, folder.path)));
+  // The first one migrates, alone.
+  const [first] = await open('api', 1);
+  if (first === undefined) throw new Error('It was started.');
+  const [others, workers] = await Promise.all([open('api', size.apis - 1), open('worker', size.workers)]);
+  const apis = [first, ...others];
+  const posts = [...apis, ...workers];
   return {
-    api,
-    workers: [workers[0], workers[1]],
+    apis,
+    workers,
     posts,
-    connect: () => connectClient(api.server),
+    connect: () => connectClient(first.server),
     ownerUrl: () => database.url,
     postmasterPid: () =>
       postmasterPid(`${folder.path}/${database.standby === undefined ? 'primary' : 'standby'}`),

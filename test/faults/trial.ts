@@ -41,7 +41,7 @@ const SUBSCRIPTIONS = [
 export async function runTrial({ seed, faults, report = () => {} }: TrialOptions): Promise<TrialResult> {
   const random = seeded(seed);
   const books = await openBooks(receiverFor(random));
-  const installation = await startInstallation();
+  const installation = await startInstallation({ apis: 1, workers: 2 });
   try {
     const subscribers = await subscribeAll(await installation.connect(), books);
     const load = startLoad({

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createPool } from '../../src/platform/database/pool.ts';
+import { openCutOff } from '../support/cut-off.ts';
 import {
   appendLines,
   openStreamBench,
@@ -135,5 +137,36 @@ describe('the end of a stream', () => {
       updates.close(),
     ]);
     expect(updates.subscriberCount()).toBe(0);
+  });
+
+  it('comes to one that is only being opened, too, and nothing is opened after it', async () => {
+    const updates = bench.otherProcess();
+    const opening = bench.open({}, bench.viewer(), updates).next();
+    const closed = updates.close();
+    await expect(opening).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await closed;
+    expect(() => updates.subscribe(bench.viewer(), {})).toThrow(
+      expect.objectContaining({ code: 'UNAVAILABLE' }),
+    );
+    expect(updates.subscriberCount()).toBe(0);
+  });
+
+  it('is no riddle when the database is away: come back', async () => {
+    const { urls } = world.database;
+    const cutOff = await openCutOff(urls.workerUrl);
+    const pool = createPool({ url: cutOff.url, maxConnections: 2, onIdleError: () => undefined });
+    const updates = bench.otherProcess({ pool, onError: () => undefined });
+    const { stream, cursor } = await bench.live({}, bench.viewer(), updates);
+    await cutOff.cut();
+    const behind = bench.open({ after: cursor }, bench.viewer(), updates);
+    await expect(behind.next()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    // One that is live waits, and goes on.
+    const next = takeNumbers(stream, 1);
+    await bench.append(1, 1);
+    await cutOff.restore();
+    expect(await next).toEqual([1]);
+    await updates.close();
+    await pool.end();
+    await cutOff.cut();
   });
 });

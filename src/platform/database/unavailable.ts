@@ -22,8 +22,9 @@ const ADAPTER_KINDS = new Set([
   'SocketTimeout',
   'TooManyConnections',
 ]);
+// The last one: this process is stopping, and its pools are closed.
 const PG_MESSAGES =
-  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|connection error and is not queryable|Client was closed/;
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|connection error and is not queryable|Client was closed|after calling end on the pool/;
 
 /** Whether the error says that the database could not be reached or dropped the connection. */
 export function isDatabaseUnavailable(error: unknown): boolean {

@@ -19,6 +19,10 @@ describe('isDatabaseUnavailable', () => {
       { code: 'P2039', meta: { driverAdapterError: { cause: { originalCode: '57P01', kind: 'postgres' } } } },
     ],
     ['a message of pg', new Error('Connection terminated unexpectedly')],
+    [
+      'a pool that was closed because the server stops',
+      new Error('Cannot use a pool after calling end on the pool'),
+    ],
     ['a pool without a free connection', new Error('timeout exceeded when trying to connect')],
     [
       'any of them as the cause of another',
