@@ -157,6 +157,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     subscribeToUpdates: updates.subscribe,
     ownSessions: accounts.ownSessions,
     connectedApps: consents.connectedApps,
+    resetSecondFactor: people.resetSecondFactor,
     authenticate: async (headers) => {
       const authorization = headers.get('authorization');
       return authorization === null

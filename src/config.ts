@@ -1,5 +1,6 @@
 /** The environment, checked as a whole and frozen. The only reader of process.env. */
 import { z } from 'zod';
+import { isOrigin, parsedBy, parsePair, parseUrl } from './config-values.ts';
 import { parseCidrs } from './platform/ip-range.ts';
 import { parseMailbox, parseSmtpUrl } from './platform/mail/smtp-settings.ts';
 
@@ -18,9 +19,14 @@ const seconds = z.number({ error: SECONDS }).int().min(1).max(86_400);
 const databaseUrl = text.refine((value) => /^postgres(ql)?:$/.test(parseUrl(value)?.protocol ?? ''), {
   error: 'expected a URL like postgres://user:password@host:5432/database',
 });
+// Pages link to /login and the like, and cookies with the prefix __Host- count for a whole host.
 const publicUrl = text
   .refine((value) => isOrigin(value), { error: 'expected an http or https URL without query and fragment' })
-  .transform((value) => value.replace(/\/+$/, ''));
+  .transform((value) => value.replace(/\/+$/, ''))
+  .refine((value) => (parseUrl(value)?.pathname ?? '/') === '/', {
+    error:
+      'expected a URL without a path, such as https://connect.school.example: it has to be a host of its own',
+  });
 const cidrs = parsedBy(parseCidrs);
 const masterKeys = text.transform((value, context) => {
   const [first, ...others] = value.split(',').map((part) => Buffer.from(part.trim(), 'base64'));
@@ -142,6 +148,9 @@ const ENVIRONMENT = z.object({
     .default('info'),
 });
 
+/** The names of all settings. */
+export const SETTINGS: readonly string[] = Object.keys(ENVIRONMENT.shape);
+
 export type Config = ReturnType<typeof readConfig>;
 
 /** Reads the environment. An empty variable counts as unset. Throws ConfigError naming every fault. */
@@ -257,40 +266,6 @@ function tracingOf(env: Environment) {
   };
 }
 
-/** A text that a parser of ours understands; what it throws is the fault. */
-function parsedBy<T>(parse: (value: string) => T) {
-  return z.string().transform((value, context) => {
-    try {
-      return parse(value);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'does not fit' });
-      return z.NEVER;
-    }
-  });
-}
-
 function describe(issue: z.core.$ZodIssue): string {
   return `${issue.path[0]?.toString() ?? ''}: ${issue.message}`;
-}
-
-function parseUrl(value: string): URL | undefined {
-  return URL.canParse(value) ? new URL(value) : undefined;
-}
-
-/** As OpenTelemetry writes headers in a variable. Throws on what is no pair. */
-function parsePair(pair: string): readonly [name: string, value: string] {
-  const [, name, value] = /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(pair) ?? [];
-  if (name === undefined || value === undefined) throw new Error('This is no pair.');
-  return [name, decodeURIComponent(value)];
-}
-
-function isOrigin(value: string): boolean {
-  const url = parseUrl(value);
-  return (
-    url !== undefined &&
-    /^https?:$/.test(url.protocol) &&
-    url.search === '' &&
-    url.hash === '' &&
-    url.username === ''
-  );
 }

@@ -43,7 +43,7 @@ export type RoutesOptions = {
  * | /api/openapi.json | what REST and OAuth are made of, as OpenAPI 3.1 | none |
  * | /docs | the same as a page, with the files it is made of | none |
  * | /api/oauth/authorize | the page that asks a person | session; CSRF token and Origin of the decision |
- * | /login, /logout, /account, /account/apps | pages for people | session; CSRF token and Origin of every form |
+ * | /, /login, /logout, /account, /account/apps | pages for people | session; CSRF token and Origin of every form |
  * | /forgot, /reset, /invitation | pages of links in mails | the token in the link; CSRF token and Origin of every form |
  * | /demo/receiver | the built-in receiver of the demo, where there is one | none to look; signatures to be answered |
  * | /graphql | GraphQL over HTTP, SSE and WebSocket | bearer token or session; scope and role in the feature |

@@ -128,10 +128,11 @@ describe('a rule of the house', () => {
     among.flatMap(({ path, code }) => (code.match(pattern) ?? []).map((found) => `${path}: ${found.trim()}`));
   const server = files.filter(({ folder }) => !PROGRAMS.includes(folder));
 
-  it('the environment is read by config.ts alone; main.ts and keys.ts hand it over', () => {
+  it('the environment is read by config.ts alone; main.ts, keys.ts and operator.ts hand it over', () => {
     expect(having(/process\s*\.\s*env|\benv\b[^\n]*from 'node:process'/g, server)).toEqual([
       'src/keys.ts: process.env',
       'src/main.ts: process.env',
+      'src/operator.ts: process.env',
     ]);
   });
 

@@ -116,7 +116,7 @@ describe('settings that are given', () => {
     const config = readConfig({
       PORT: '0',
       HOST: '0.0.0.0',
-      PUBLIC_URL: 'https://connect.optio.example/base/',
+      PUBLIC_URL: 'https://connect.optio.example/',
       DATABASE_URL,
       DATABASE_TIMEOUT_MS: '5000',
       RETENTION_DAYS: '365',
@@ -139,7 +139,7 @@ describe('settings that are given', () => {
     expect(config).toMatchObject({
       port: 0,
       host: '0.0.0.0',
-      publicUrl: 'https://connect.optio.example/base',
+      publicUrl: 'https://connect.optio.example',
       databaseUrl: DATABASE_URL,
       databaseTimeoutMs: 5_000,
       retention: { days: 365, updateLogDays: 3 },
@@ -204,6 +204,7 @@ describe('faults', () => {
     ['PORT', '80.5', 'a port, 0 to 65535'],
     ['PUBLIC_URL', 'connect.optio.example', 'http or https URL'],
     ['PUBLIC_URL', 'https://connect.optio.example/?a=1', 'without query and fragment'],
+    ['PUBLIC_URL', 'https://connect.optio.example/base', 'without a path'],
     ['PUBLIC_URL', 'https://user@connect.optio.example', 'http or https URL'],
     ['DATABASE_URL', 'mysql://db.example/optio', 'postgres://user:password@host:5432/database'],
     ['DATABASE_TIMEOUT_MS', '999', 'expected milliseconds, 1000 to 30000'],

@@ -19,6 +19,8 @@ import {
 } from './password-reset.ts';
 import { cleanUpPeople } from './people-clean-up.ts';
 import type { MailAccess } from './people-mail.ts';
+import { type ResetSecondFactor, resetSecondFactor } from './second-factor-reset.ts';
+import { SECOND_FACTOR_RESET_TEMPLATE, secondFactorResetTemplate } from './second-factor-reset-mail.ts';
 
 export type PeopleOptions = InvitationDeps &
   Omit<PasswordResetDeps, 'mail'> & {
@@ -35,6 +37,7 @@ export type People = {
   /** /forgot, /reset, /invitation. */
   readonly pages: Hono<HttpEnv>;
   readonly mail: MailAccess;
+  readonly resetSecondFactor: ResetSecondFactor;
   /** For a scheduled job. */
   readonly cleanUp: () => Promise<void>;
   /** Finishes the mails that are being sent. */
@@ -58,6 +61,7 @@ export function startPeople(options: PeopleOptions): People {
   return {
     pages: createPeoplePages({ publicUrl, tokens: createFormTokens(options.keys), people: features }),
     mail,
+    resetSecondFactor: resetSecondFactor(deps),
     cleanUp: () => cleanUpPeople(deps),
     stop: async () => mailer?.stop(),
   };
@@ -69,6 +73,7 @@ function openMailer(options: PeopleOptions): Mailer | undefined {
   const templates = {
     [INVITATION_TEMPLATE]: invitationTemplate(options),
     [PASSWORD_RESET_TEMPLATE]: passwordResetTemplate(options),
+    [SECOND_FACTOR_RESET_TEMPLATE]: secondFactorResetTemplate(options),
   };
   return startMailer({ pool, transport, templates, clock, warn });
 }

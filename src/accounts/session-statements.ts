@@ -150,11 +150,12 @@ export function endSession(userId: string, id: string, now: Date): QueryConfig {
   };
 }
 
-/** Ends all sessions of a user but one; null: all of them. */
+/** Ends all sessions of a user but one; null: all of them. Answers their ids. */
 export function endSessions(userId: string, exceptId: string | null, now: Date): QueryConfig {
   return {
     text: `UPDATE sessions SET ended_at = $3
-           WHERE user_id = $1 AND ended_at IS NULL AND ($2::uuid IS NULL OR id <> $2)`,
+           WHERE user_id = $1 AND ended_at IS NULL AND ($2::uuid IS NULL OR id <> $2)
+           RETURNING id`,
     values: [userId, exceptId, now],
   };
 }

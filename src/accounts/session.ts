@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { randomAlphanumeric, sha256 } from '../lib/crypto.ts';
 import { AppError } from '../lib/errors.ts';
 import { createIdGenerator, isUuid } from '../lib/ids.ts';
+import { inTransaction, type Queryable } from '../platform/database/pool.ts';
 import { type Run, runOn } from '../platform/database/run.ts';
 import {
   deleteExpiredSessions,
@@ -46,22 +47,32 @@ export type OpenedSession = {
   readonly organizationId: string | null;
 };
 
+/** What is written with the act itself: both are there, or neither. */
+type Also<T extends unknown[] = []> = (tx: Queryable, ...about: T) => Promise<unknown>;
+
 export type Sessions = {
   /** A new session and its token; undefined when the user was deactivated or the password changed meanwhile. */
-  readonly open: (session: OpenSession) => Promise<OpenedSession | undefined>;
+  readonly open: (
+    session: OpenSession,
+    also?: Also<[opened: OpenedSession]>,
+  ) => Promise<OpenedSession | undefined>;
   /** The session of a token, while it is alive. */
   readonly find: (token: string) => Promise<Session | undefined>;
   /** Another token for the session, which has passed a second factor now, or has one no longer. Errors: `UNAUTHENTICATED` when it has ended. */
   readonly setSecondFactor: (session: Session, hasPassed: boolean) => Promise<string>;
   /** Another token for the session, which acts for another organization of its user. Errors: `NOT_FOUND`. */
-  readonly switchOrganization: (session: Session, organizationId: string) => Promise<string>;
+  readonly switchOrganization: (session: Session, organizationId: string, also?: Also) => Promise<string>;
   /** The user's sessions that are alive, newest first. */
   readonly list: (userId: string) => Promise<readonly ListedSession[]>;
   readonly memberships: (userId: string) => Promise<readonly MembershipRow[]>;
   /** Ends a session of this user. Errors: `NOT_FOUND`. */
-  readonly end: (userId: string, id: string) => Promise<void>;
+  readonly end: (userId: string, id: string, also?: Also) => Promise<void>;
   /** Ends the user's sessions but this one; answers how many. */
-  readonly endOthers: (userId: string, keptId: string) => Promise<number>;
+  readonly endOthers: (
+    userId: string,
+    keptId: string,
+    also?: Also<[ended: readonly string[]]>,
+  ) => Promise<number>;
   /** Those of the sessions that are alive, by id. */
   readonly findHeld: (ids: readonly string[]) => Promise<ReadonlyMap<string, HeldSession>>;
   /** Deletes sessions that can be used no more. For a scheduled job. */
@@ -94,7 +105,12 @@ export function createSessions({ pool, clock }: SessionsDeps): Sessions {
   const usedSince = (now: Date): Date => new Date(now.getTime() - SESSION_IDLE_MS);
   const now = (): Date => clock.now();
   return {
-    open: (session) => open(run, session, { id: newId(), now: now() }),
+    open: (session, also = async () => undefined) =>
+      inTransaction(pool, async (tx) => {
+        const opened = await open(runOn(tx), session, { id: newId(), now: now() });
+        if (opened !== undefined) await also(tx, opened);
+        return opened;
+      }),
     find: async (token) => {
       const at = now();
       const [session] = await rowsOf<Session>(run, selectSession(sha256(token), at, usedSince(at)));
@@ -109,21 +125,35 @@ export function createSessions({ pool, clock }: SessionsDeps): Sessions {
       if (rowCount !== 1) throw new AppError('UNAUTHENTICATED', 'The session has ended; sign in again.');
       return token;
     },
-    switchOrganization: async ({ id }, organizationId) => {
+    switchOrganization: async ({ id }, organizationId, also = async () => undefined) => {
       const token = newToken();
-      const isPossible =
-        isUuid(organizationId) &&
-        (await run(switchSession(id, sha256(token), organizationId))).rowCount === 1;
-      if (!isPossible) throw new AppError('NOT_FOUND', 'You are not a member of this organization.');
+      if (!isUuid(organizationId)) throw notMember();
+      await inTransaction(pool, async (tx) => {
+        const { rowCount } = await tx.query(switchSession(id, sha256(token), organizationId));
+        if (rowCount !== 1) throw notMember();
+        await also(tx);
+      });
       return token;
     },
     list: (userId) => rowsOf<ListedSession>(run, selectSessions(userId, now(), usedSince(now()))),
     memberships: (userId) => rowsOf<MembershipRow>(run, selectMemberships(userId)),
-    end: async (userId, id) => {
-      const hasEnded = isUuid(id) && (await run(endSession(userId, id, now()))).rowCount === 1;
-      if (!hasEnded) throw new AppError('NOT_FOUND', 'There is no such session, or it has ended already.');
+    end: async (userId, id, also = async () => undefined) => {
+      if (!isUuid(id)) throw noSession();
+      await inTransaction(pool, async (tx) => {
+        const { rowCount } = await tx.query(endSession(userId, id, now()));
+        if (rowCount !== 1) throw noSession();
+        await also(tx);
+      });
     },
-    endOthers: async (userId, keptId) => (await run(endSessions(userId, keptId, now()))).rowCount ?? 0,
+    endOthers: (userId, keptId, also = async () => undefined) =>
+      inTransaction(pool, async (tx) => {
+        const { rows } = await tx.query<{ id: string }>(endSessions(userId, keptId, now()));
+        await also(
+          tx,
+          rows.map(({ id }) => id),
+        );
+        return rows.length;
+      }),
     findHeld: async (ids) => {
       const at = now();
       const held = await rowsOf<HeldSession>(run, selectHeldSessions(ids, at, usedSince(at)));
@@ -157,6 +187,14 @@ async function open(
   if (rows[0] === undefined) return undefined;
   await run(endOldestSessions(userId, MAX_SESSIONS_PER_USER, now));
   return { id, token, ...rows[0] };
+}
+
+function notMember(): AppError {
+  return new AppError('NOT_FOUND', 'You are not a member of this organization.');
+}
+
+function noSession(): AppError {
+  return new AppError('NOT_FOUND', 'There is no such session, or it has ended already.');
 }
 
 async function rowsOf<R extends object>(run: Run, statement: QueryConfig): Promise<readonly R[]> {

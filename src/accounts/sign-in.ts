@@ -136,16 +136,20 @@ async function open(
   { sessions, record }: SignInDeps,
   session: Parameters<Sessions['open']>[0],
 ): Promise<SignInResult> {
-  const opened = await sessions.open(session);
+  const opened = await sessions.open(session, (tx, { id, organizationId }) =>
+    record(
+      {
+        action: 'session.started',
+        userId: session.userId,
+        organizationId,
+        sessionId: id,
+        address: session.browser.address,
+        details: { secondFactor: session.hasPassedSecondFactor },
+      },
+      tx,
+    ),
+  );
   if (opened === undefined) return REFUSED;
-  await record({
-    action: 'session.started',
-    userId: session.userId,
-    organizationId: opened.organizationId,
-    sessionId: opened.id,
-    address: session.browser.address,
-    details: { secondFactor: session.hasPassedSecondFactor },
-  });
   return { kind: 'signed-in', token: opened.token };
 }
 

@@ -13,6 +13,7 @@ const CATALOGUE = {
   'password.reset': 'A password was set by a link that was mailed.',
   'second_factor.enabled': 'A person set up a second factor.',
   'second_factor.disabled': 'A person took away their second factor.',
+  'second_factor.reset': 'The second factor of a person was taken away by an admin or the operator.',
   'second_factor.recovery_code_used': 'A person signed in with a recovery code.',
   'second_factor.recovery_codes_renewed': 'A person made new recovery codes.',
 

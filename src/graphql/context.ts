@@ -1,6 +1,7 @@
 /** What every resolver is given: the viewer, and the way to the features on its behalf. */
 import type { PeopleContext, PeopleDependencies } from '../accounts/invitation.ts';
 import type { OwnSessions } from '../accounts/own-session.ts';
+import type { ResetSecondFactor } from '../accounts/second-factor-reset.ts';
 import { type RequestContext, requestContext, type Viewer } from '../accounts/viewer.ts';
 import { type RequestOrigin, sourceOf } from '../audit/entry.ts';
 import { platformViewer } from '../audit/list.ts';
@@ -21,6 +22,8 @@ export type Features = {
   readonly platform: () => RequestContext;
   readonly ownSessions: OwnSessions;
   readonly connectedApps: ConnectedApps;
+  /** Of a user, by the viewer. Errors: those of `resetSecondFactor`. */
+  readonly resetSecondFactor: (userId: string) => ReturnType<ResetSecondFactor>;
   /** Forget what they hold whenever something was written. */
   readonly loaders: Loaders;
 };
@@ -58,6 +61,7 @@ export type ContextDependencies = {
   readonly subscribeToUpdates: SubscribeToUpdates;
   readonly ownSessions: OwnSessions;
   readonly connectedApps: ConnectedApps;
+  readonly resetSecondFactor: ResetSecondFactor;
 };
 
 /** The context of one operation. It costs nothing until a resolver asks for the features. */
@@ -94,7 +98,7 @@ export function requireViewer(viewer: Viewer | null): Viewer {
 }
 
 function openFeatures(
-  { tenancy, webhooks, people, ownSessions, connectedApps }: ContextDependencies,
+  { tenancy, webhooks, people, ownSessions, connectedApps, resetSecondFactor }: ContextDependencies,
   viewer: Viewer,
   origin: RequestOrigin,
 ) {
@@ -119,6 +123,7 @@ function openFeatures(
     platform: () => requestContext(tenancy, platformViewer(viewer), origin),
     ownSessions,
     connectedApps,
+    resetSecondFactor: (userId: string) => resetSecondFactor(viewer, userId, origin),
     get loaders() {
       return loaders;
     },

@@ -27,6 +27,7 @@ import { addQuest } from './types/quest.ts';
 import { addQuestMutations } from './types/quest-mutations.ts';
 import { addScalars } from './types/scalars.ts';
 import { addScope } from './types/scope.ts';
+import { addSecondFactor } from './types/second-factor.ts';
 import { addSession } from './types/session.ts';
 import { addSubmission } from './types/submission.ts';
 import { addViewer } from './types/viewer.ts';
@@ -44,6 +45,7 @@ export function createSchema(options: BuilderOptions = { onUnusedQuery: null }):
   addCommonTypes(builder);
   addNode(builder);
   addSession(builder);
+  addSecondFactor(builder);
   addViewer(builder);
   addConnectedApp(builder);
   addMembership(builder);

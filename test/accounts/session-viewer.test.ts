@@ -64,7 +64,7 @@ describe('the viewer of a session', () => {
 
   it('is told to sign in again when the session has ended', async () => {
     const viewer = await viewerNow();
-    await site.accounts.ownSessions.end(viewer, viewer.session?.id ?? '');
+    await site.accounts.ownSessions.end(viewer, viewer.session?.id ?? '', null);
     await expect(authenticate()).rejects.toMatchObject({
       code: 'UNAUTHENTICATED',
       message: expect.stringContaining('/login'),
@@ -105,9 +105,14 @@ describe('one’s own sessions', () => {
     const viewer = await viewerNow();
     const [newer, current] = await site.accounts.ownSessions.list(viewer);
     expect([newer?.isCurrent, current?.isCurrent, current?.id]).toEqual([false, true, viewer.session?.id]);
-    expect(await site.accounts.ownSessions.endOthers(viewer, current?.id ?? '')).toBe(1);
+    expect(await site.accounts.ownSessions.endOthers(viewer, current?.id ?? '', '192.0.2.8')).toBe(1);
     expect((await other.get('/account')).status).toBe(303);
-    expect(site.acts.at(-1)).toMatchObject({ action: 'session.ended', sessionId: newer?.id, userId: ada.id });
+    expect(site.acts.at(-1)).toMatchObject({
+      action: 'session.ended',
+      sessionId: newer?.id,
+      userId: ada.id,
+      address: '192.0.2.8',
+    });
   });
 
   it('are not ended all but one that is somebody else’s', async () => {
@@ -117,10 +122,12 @@ describe('one’s own sessions', () => {
     visitor = site.browse();
     await visitor.signIn(eve.email, PASSWORD);
     const theirs = (await viewerNow()).session?.id ?? '';
-    await expect(site.accounts.ownSessions.endOthers(viewer, theirs)).rejects.toMatchObject({
+    await expect(site.accounts.ownSessions.endOthers(viewer, theirs, null)).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
-    await expect(site.accounts.ownSessions.end(viewer, theirs)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(site.accounts.ownSessions.end(viewer, theirs, null)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
     expect(await site.accounts.ownSessions.list(viewer)).toHaveLength(1);
   });
 
@@ -130,8 +137,8 @@ describe('one’s own sessions', () => {
     for (const act of [
       () => ownSessions.list(token),
       () => ownSessions.memberships(token),
-      () => ownSessions.end(token, session?.id ?? ''),
-      () => ownSessions.endOthers(token, session?.id ?? ''),
+      () => ownSessions.end(token, session?.id ?? '', null),
+      () => ownSessions.endOthers(token, session?.id ?? '', null),
     ]) {
       await expect(act()).rejects.toMatchObject({ code: 'FORBIDDEN' });
     }

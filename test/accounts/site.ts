@@ -27,6 +27,8 @@ export type Site = People & {
   readonly log: readonly string[];
   /** What was recorded. */
   readonly acts: AccountAct[];
+  /** Nothing can be recorded from now on. */
+  readonly breakRecord: (broken: boolean) => void;
   /** A new browser at an address of its own, unless one is given. */
   readonly browse: (address?: string) => Visitor;
 };
@@ -50,6 +52,7 @@ export async function openSite({
 }: SiteOptions = {}): Promise<Site> {
   const people = await openPeople();
   const acts: AccountAct[] = [];
+  let isRecordBroken = false;
   const server = createServer();
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -64,7 +67,10 @@ export async function openSite({
     publicUrl,
     corsOrigins: [],
     requireSecondFactor,
-    record: async (act) => void acts.push(act),
+    record: async (act) => {
+      if (isRecordBroken) throw new Error('The record cannot be written.');
+      acts.push(act);
+    },
     gate,
   });
   const mailbox = openMailbox();
@@ -100,6 +106,7 @@ export async function openSite({
     mailbox,
     log: lines,
     acts,
+    breakRecord: (broken) => void (isRecordBroken = broken),
     browse: (address) => createVisitor(url, publicUrl, address ?? `198.51.100.${++visitors}`),
     close: async () => {
       server.closeAllConnections();

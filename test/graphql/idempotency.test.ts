@@ -37,6 +37,7 @@ const SAFE_TO_REPEAT = {
     'endSession',
     'removeMember',
     'resendInvitation',
+    'resetSecondFactor',
     'reviewSubmission',
     'revokeConnectedApp',
     'revokeInvitation',

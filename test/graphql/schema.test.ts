@@ -48,12 +48,13 @@ describe('Who may', () => {
     expect(isAccess(field.extensions['access'])).toBe(true);
   });
 
-  test('changes nothing without a scope; what no token may is an admin’s, or about the own sessions', () => {
+  test('changes nothing without a scope; what no token may is an admin’s, or about the own sessions or accounts', () => {
     const all = rootFields.filter(([name]) => name.startsWith('Mutation.'));
     const own = all.filter(([, field]) => field.extensions['access'] === 'session');
     expect(own.map(([name]) => name).toSorted()).toEqual([
       'Mutation.endOtherSessions',
       'Mutation.endSession',
+      'Mutation.resetSecondFactor',
       'Mutation.revokeConnectedApp',
     ]);
     const mutations = all.filter((mutation) => !own.includes(mutation));

@@ -75,6 +75,7 @@ export async function startServer(
     subscribeToUpdates: NO_UPDATES,
     ownSessions: NO_SESSIONS,
     connectedApps: NO_APPS,
+    resetSecondFactor: refuse,
     authenticate,
     challenge: ({ code }) => (code === 'UNAUTHENTICATED' ? 'Bearer realm="test"' : undefined),
     logError: (details) => void logged.push(details),

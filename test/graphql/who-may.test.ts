@@ -15,13 +15,17 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
+import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { holdsScope, isScope, SCOPES } from '../../src/accounts/scope.ts';
+import { resetSecondFactor } from '../../src/accounts/second-factor-reset.ts';
 import type { Viewer } from '../../src/accounts/viewer.ts';
 import { globalId, type NodeType } from '../../src/graphql/global-id.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
 import { newId } from '../../src/lib/ids.ts';
+import { createPool } from '../../src/platform/database/pool.ts';
 import { OPERATIONS, type OperationRow } from '../docs/tables.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { seedLearning } from './seed-learning.ts';
 import { seedDelivery, startServer, type TestServer } from './support.ts';
 import { ADMIN_ID, NORTH, NOW } from './viewers.ts';
@@ -43,20 +47,30 @@ let server: TestServer;
 /** What leads to a type that is not reached from the root alone; in it, the field. */
 let paths: Readonly<Record<string, (field: string) => string>>;
 
+/** As the authorization server logs in. */
+let pool: Pool;
+let database: TestDatabase;
+
 beforeAll(async () => {
-  server = await startServer(() => ({
-    authenticate: async (headers) => {
-      const asker = headers.get('x-asker');
-      return asker === null ? null : viewerOf(JSON.parse(asker) as Asker); // As `ask` sends it.
-    },
-    connectedApps: { list: async () => [], revoke: async () => undefined },
-    ownSessions: {
-      list: async () => [],
-      memberships: async () => [],
-      end: async () => undefined,
-      endOthers: async () => 0,
-    },
-  }));
+  database = await createTestDatabase();
+  pool = createPool({ url: database.urls.authUrl, maxConnections: 2, onIdleError: () => undefined });
+  server = await startServer(
+    ({ people }) => ({
+      resetSecondFactor: (...request) => resetSecondFactor({ ...people, pool })(...request),
+      authenticate: async (headers) => {
+        const asker = headers.get('x-asker');
+        return asker === null ? null : viewerOf(JSON.parse(asker) as Asker); // As `ask` sends it.
+      },
+      connectedApps: { list: async () => [], revoke: async () => undefined },
+      ownSessions: {
+        list: async () => [],
+        memberships: async () => [],
+        end: async () => undefined,
+        endOthers: async () => 0,
+      },
+    }),
+    database,
+  );
   const { eventId } = await seedDelivery(server, NORTH);
   const seeded = await seedLearning(server, NORTH, STUDENT_ID);
   const node = (type: NodeType, id: string) => (field: string) =>
@@ -75,7 +89,11 @@ beforeAll(async () => {
     Viewer: (field) => `{ viewer { ${field} } }`,
   };
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await server.close();
+  await pool.end();
+  await database.drop();
+});
 
 /** A student sees what is its own. */
 const STUDENT_ID = newId();

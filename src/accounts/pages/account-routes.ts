@@ -1,5 +1,6 @@
-/** /account and what is done there. */
+/** /account and what is done there; / leads to it. */
 import type { Hono } from 'hono';
+import type { Queryable } from '../../platform/database/pool.ts';
 import type { HttpEnv } from '../../platform/http/env.ts';
 import { seeOther } from '../../platform/pages/page.ts';
 import type { AccountAction } from '../act.ts';
@@ -30,6 +31,11 @@ export function addAccountRoutes(app: Hono<HttpEnv>, deps: PageDeps): void {
       const entered = await deps.guard.enter(c.req.raw);
       return entered instanceof Response ? entered : show(deps, c, entered);
     };
+  // Who types the host alone into a browser is looking for a page.
+  app.get(
+    '/',
+    enter(async () => seeOther('/account')),
+  );
   app.get('/account', enter(showAccount));
   app.post('/account/organization', enter(switchOrganization));
   app.post('/account/sessions/end', enter(endSession));
@@ -62,24 +68,26 @@ async function showAccount(deps: PageDeps, c: PageContext, session: Session): Pr
 async function switchOrganization(deps: PageDeps, c: PageContext, session: Session): Promise<Response> {
   const form = await readSessionForm(deps, c, session);
   const organizationId = form.get('organization_id') ?? '';
-  const token = await deps.sessions.switchOrganization(session, organizationId);
-  await recordAct(deps, c, { ...session, organizationId }, 'session.organization_switched');
+  const token = await deps.sessions.switchOrganization(session, organizationId, (tx) =>
+    recordAct(deps, c, { ...session, organizationId }, { action: 'session.organization_switched', tx }),
+  );
   return seeOther('/account?note=organization', [deps.cookies.session.set(token)]);
 }
 
 async function endSession(deps: PageDeps, c: PageContext, session: Session): Promise<Response> {
   const form = await readSessionForm(deps, c, session);
   const id = form.get('session_id') ?? '';
-  await deps.sessions.end(session.userId, id);
-  await recordAct(deps, c, { ...session, id }, 'session.ended');
+  await deps.sessions.end(session.userId, id, (tx) =>
+    recordAct(deps, c, { ...session, id }, { action: 'session.ended', tx }),
+  );
   return seeOther('/account?note=ended');
 }
 
 async function endOthers(deps: PageDeps, c: PageContext, session: Session): Promise<Response> {
   await readSessionForm(deps, c, session);
-  const others = (await deps.sessions.list(session.userId)).filter(({ id }) => id !== session.id);
-  await deps.sessions.endOthers(session.userId, session.id);
-  for (const { id } of others) await recordAct(deps, c, { ...session, id }, 'session.ended');
+  await deps.sessions.endOthers(session.userId, session.id, async (tx, ids) => {
+    for (const id of ids) await recordAct(deps, c, { ...session, id }, { action: 'session.ended', tx });
+  });
   return seeOther('/account?note=ended-others');
 }
 
@@ -99,7 +107,7 @@ async function recordAct(
   { record }: PageDeps,
   c: PageContext,
   { userId, organizationId, id }: Pick<Session, 'userId' | 'organizationId' | 'id'>,
-  action: AccountAction,
+  { action, tx }: { readonly action: AccountAction; readonly tx: Queryable },
 ): Promise<void> {
-  await record({ action, userId, organizationId, sessionId: id, address: c.get('clientAddress') });
+  await record({ action, userId, organizationId, sessionId: id, address: c.get('clientAddress') }, tx);
 }

@@ -53,6 +53,7 @@ ${form({
   body: html`${field({ name: 'code', label: 'Code', autocomplete: 'one-time-code', isCode: true, autofocus: true, error, hint: 'Six digits. Without the app, one of your recovery codes.' })}
 ${button('Continue')}`,
 })}
+<p class="small">No app and no recovery code any more? An admin of your organization can reset your second factor.</p>
 <p class="small"><a href="${withReturnTo('/login', returnTo)}">Start again with another account</a></p>
 </section>`;
   return pageResponse({ title: 'One more step', body, ...statusAndHeaders(page) });

@@ -5,6 +5,7 @@ import { AppError } from '../../lib/errors.ts';
 import type { HttpEnv } from '../../platform/http/env.ts';
 import { readOwnForm } from '../../platform/pages/own-form.ts';
 import { seeOther } from '../../platform/pages/page.ts';
+import type { Session } from '../session.ts';
 import type { SignInResult } from '../sign-in.ts';
 import { browserOf, type PageContext, type PageDeps, readSessionForm, sessionFormToken } from './env.ts';
 import { codePage, type LoginPage, loginPage, logoutPage } from './login-page.ts';
@@ -93,17 +94,13 @@ async function sendCode(deps: PageDeps, c: PageContext): Promise<Response> {
 type Passed = Exclude<SignInResult, { kind: 'refused' }>;
 
 /** On to the code, or into the session; the session that this browser had before ends. */
-async function followUp(
-  { cookies, guard, sessions }: PageDeps,
-  c: PageContext,
-  result: Passed,
-  returnTo: string,
-): Promise<Response> {
+async function followUp(deps: PageDeps, c: PageContext, result: Passed, returnTo: string): Promise<Response> {
+  const { cookies, guard } = deps;
   if (result.kind === 'needs-code') {
     return seeOther(withReturnTo('/login/code', returnTo), [cookies.pending.set(result.pending)]);
   }
   const former = await guard.find(c.req.raw);
-  if (former !== undefined) await sessions.end(former.userId, former.id).catch(ignoreMissing);
+  if (former !== undefined) await end(deps, c, former);
   return seeOther(returnTo, [
     cookies.session.set(result.token),
     cookies.pending.clear(),
@@ -117,21 +114,24 @@ async function showLogout(deps: PageDeps, c: PageContext): Promise<Response> {
 }
 
 async function logout(deps: PageDeps, c: PageContext): Promise<Response> {
-  const { guard, sessions, cookies, record } = deps;
+  const { guard, cookies } = deps;
   const session = await guard.find(c.req.raw);
   if (session !== undefined) {
     await readSessionForm(deps, c, session);
-    await sessions.end(session.userId, session.id).catch(ignoreMissing);
-    const { userId, organizationId, id: sessionId } = session;
-    await record({
-      action: 'session.ended',
-      userId,
-      organizationId,
-      sessionId,
-      address: c.get('clientAddress'),
-    });
+    await end(deps, c, session);
   }
   return seeOther('/login?note=signed-out', [cookies.session.clear()]);
+}
+
+/** That it ended by itself meanwhile is as good. */
+async function end({ sessions, record }: PageDeps, c: PageContext, session: Session): Promise<void> {
+  const { userId, organizationId, id: sessionId } = session;
+  const address = c.get('clientAddress');
+  await sessions
+    .end(userId, sessionId, (tx) =>
+      record({ action: 'session.ended', userId, organizationId, sessionId, address }, tx),
+    )
+    .catch(ignoreMissing);
 }
 
 function codeToken({ tokens }: PageDeps, pending: string): string {
@@ -148,7 +148,6 @@ function retryOf(error: unknown): Pick<LoginPage, 'status' | 'headers'> & { read
   };
 }
 
-/** It ended by itself meanwhile, which is as good. */
 function ignoreMissing(error: unknown): void {
   if (!(error instanceof AppError) || error.code !== 'NOT_FOUND') throw error;
 }

@@ -61,9 +61,9 @@ function addEndSession(builder: Builder): void {
       type: payload,
       args: { input: t.arg({ type: input, required: true, description: 'Which session.' }) },
       errors: resultOf('EndSessionResult', [NotFoundError, ForbiddenError]),
-      resolve: async (_root, { input: { sessionId } }, { features }) => {
+      resolve: async (_root, { input: { sessionId } }, { features, address }) => {
         const { ownSessions, context } = features();
-        await ownSessions.end(context.viewer, localId('Session', sessionId));
+        await ownSessions.end(context.viewer, localId('Session', sessionId), address);
         return { sessionId };
       },
     }),
@@ -91,9 +91,10 @@ function addEndOtherSessions(builder: Builder): void {
       type: payload,
       args: { input: t.arg({ type: input, required: true, description: 'Which sessions.' }) },
       errors: resultOf('EndOtherSessionsResult', [NotFoundError, ForbiddenError]),
-      resolve: async (_root, { input: { keptSessionId } }, { features }) => {
+      resolve: async (_root, { input: { keptSessionId } }, { features, address }) => {
         const { ownSessions, context } = features();
-        return { count: await ownSessions.endOthers(context.viewer, localId('Session', keptSessionId)) };
+        const keptId = localId('Session', keptSessionId);
+        return { count: await ownSessions.endOthers(context.viewer, keptId, address) };
       },
     }),
   );

@@ -1,14 +1,15 @@
-/** One statement at a time on a pool, for features whose callers are to hear that the database is away. */
-import type { Pool, QueryConfig, QueryResult, QueryResultRow } from 'pg';
+/** One statement at a time on a pool or a connection, for features whose callers are to hear that the database is away. */
+import type { QueryConfig, QueryResult, QueryResultRow } from 'pg';
+import type { Queryable } from './pool.ts';
 import { translateDatabaseError } from './unavailable.ts';
 
 /** Runs one statement. Errors: `UNAVAILABLE` when the database is away. */
 export type Run = <R extends QueryResultRow>(statement: QueryConfig) => Promise<QueryResult<R>>;
 
-export function runOn(pool: Pool): Run {
+export function runOn(db: Queryable): Run {
   return async <R extends QueryResultRow>(statement: QueryConfig) => {
     try {
-      return await pool.query<R>(statement);
+      return await db.query<R>(statement);
     } catch (error) {
       throw translateDatabaseError(error);
     }
