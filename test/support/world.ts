@@ -9,6 +9,7 @@ import { createTenancy, type Tenancy } from '../../src/platform/database/tenancy
 import { type Doorbell, openDoorbell } from '../../src/platform/doorbell.ts';
 import { parseCidrs } from '../../src/platform/ip-range.ts';
 import { installJobs, type LaneJobs, startLaneJobs } from '../../src/platform/jobs.ts';
+import type { OutboundOptions } from '../../src/platform/outbound/http-client.ts';
 import type { WebhookContext } from '../../src/webhooks/context.ts';
 import { type Deliveries, startDeliveries } from '../../src/webhooks/deliveries.ts';
 import { createLaneQueue } from '../../src/webhooks/lane-queue.ts';
@@ -29,8 +30,11 @@ export type World = {
   readonly revoked: Set<Viewer>;
   readonly createOrganization: () => Promise<string>;
   readonly context: (organizationId: string, viewer?: Partial<Viewer>) => WebhookContext & RequestContext;
-  /** Starts another worker. All are stopped at the end. Attempts may take 5 s, or `timeoutMs`. */
-  readonly startWorker: (options?: { readonly timeoutMs?: number }) => Deliveries;
+  /** Starts another worker. All are stopped at the end. Attempts may take 5 s, or `timeoutMs`. `outbound`: how it sends. */
+  readonly startWorker: (options?: {
+    readonly timeoutMs?: number;
+    readonly outbound?: Partial<OutboundOptions>;
+  }) => Deliveries;
   /** Rows, as the owner sees them. */
   readonly query: (sql: string, values?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
   readonly close: () => Promise<void>;
@@ -84,8 +88,8 @@ export async function openWorld(): Promise<World> {
       targetPolicy: LOOPBACK,
       wakeLanes: lanes.wake,
     }),
-    startWorker: ({ timeoutMs = 5_000 } = {}) => {
-      const settings = { ...LOOPBACK, timeoutMs, retrySeconds: RETRY_SECONDS };
+    startWorker: ({ timeoutMs = 5_000, outbound = {} } = {}) => {
+      const settings = { ...LOOPBACK, timeoutMs, retrySeconds: RETRY_SECONDS, ...outbound };
       const worker = startDeliveries({
         pool: workerPool,
         jobs,

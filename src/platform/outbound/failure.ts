@@ -19,9 +19,17 @@ export function blockedAddress(): OutboundFailure {
   return new OutboundFailure('blocked_address', BLOCKED_ADDRESS_MESSAGE);
 }
 
+/** What says nothing about the name: the system's resolver, and the name servers themselves. */
+const NO_ANSWER: ReadonlySet<string> = new Set([
+  'EAI_AGAIN',
+  'ETIMEOUT',
+  'ESERVFAIL',
+  'EREFUSED',
+  'ECONNREFUSED',
+]);
+
 export function dnsFailure(hostname: string, cause?: unknown): OutboundFailure {
-  const temporary = codeOf(cause) === 'EAI_AGAIN' || codeOf(cause) === 'ETIMEOUT';
-  const message = temporary
+  const message = NO_ANSWER.has(codeOf(cause))
     ? `The name server did not answer for ${hostname}.`
     : `The name ${hostname} does not resolve to an address.`;
   return new OutboundFailure('dns', message, cause);

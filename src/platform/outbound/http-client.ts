@@ -9,7 +9,8 @@ import { createConnectionPool, type Transport } from './connection-pool.ts';
 import { createDeadlines } from './deadlines.ts';
 import { Exchange, type ExchangeRequest } from './exchange.ts';
 import { createProxyTransport } from './proxy-transport.ts';
-import { type Resolve, shareLookups, systemResolve } from './resolve.ts';
+import { type Resolve, shareLookups } from './resolve.ts';
+import { createResolver } from './resolver.ts';
 import { checkTargetUrl, hostOf } from './target-url.ts';
 
 export type { AttemptResult } from './attempt-result.ts';
@@ -22,7 +23,7 @@ export type OutboundOptions = {
   readonly timeoutMs: number;
   /** The egress proxy; what it is trusted with is said in proxy-transport.ts. */
   readonly proxyUrl?: string | undefined;
-  /** Default: the system's resolver. */
+  /** Default: the name servers of the machine. */
   readonly resolve?: Resolve | undefined;
   /** Certificate authorities in PEM, instead of those that Node trusts. */
   readonly ca?: string | undefined;
@@ -96,7 +97,7 @@ function createTransport(options: OutboundOptions): Transport {
   const shared = {
     ...options,
     connectionsPerOrigin,
-    resolve: shareLookups(options.resolve ?? systemResolve),
+    resolve: shareLookups(options.resolve ?? createResolver()),
   };
   return proxyUrl === undefined
     ? createConnectionPool(shared)

@@ -8,7 +8,7 @@ import { blockedAddress, dnsFailure } from './failure.ts';
 /** Gives all addresses of a name, in order of preference; rejects when there is none. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
 
-/** The operating system's resolver. */
+/** The operating system's resolver, which occupies a thread of the process: see resolver.ts. */
 export const systemResolve: Resolve = async (hostname) => {
   const answers = await lookup(hostname, { all: true, order: 'verbatim' });
   return answers.map(({ address }) => address);
