@@ -12,9 +12,17 @@ export const BENCHMARKS = {
   latency: (): Promise<Benchmark> => import('./latency.ts'),
 } as const;
 
-export type BenchmarkName = keyof typeof BENCHMARKS;
+/** Those that take long, and run by name only. */
+export const LONG_BENCHMARKS = {
+  soak: (): Promise<Benchmark> => import('./soak.ts'),
+} as const;
 
-/** Whether there is a benchmark of that name. */
-export function isBenchmarkName(name: string): name is BenchmarkName {
-  return Object.hasOwn(BENCHMARKS, name);
+const ALL: Readonly<Record<string, () => Promise<Benchmark>>> = { ...BENCHMARKS, ...LONG_BENCHMARKS };
+
+/** The names of all of them. */
+export const BENCHMARK_NAMES: readonly string[] = Object.keys(ALL);
+
+/** The benchmark of that name, or undefined. */
+export function findBenchmark(name: string): (() => Promise<Benchmark>) | undefined {
+  return Object.hasOwn(ALL, name) ? ALL[name] : undefined;
 }
