@@ -63,6 +63,7 @@ export async function seedDemo(options: SeedOptions): Promise<string> {
     await tx.query(insertDeliveries(organizationId, history.deliveries));
     await tx.query(insertAttempts(organizationId, history.deliveries));
     await tx.query(insertHealth(organizationId));
+    await tx.query('SELECT optio.recount_statistics($1)', [organizationId]);
     return organizationId;
   });
 }

@@ -11,6 +11,7 @@ import { addDelivery } from './types/delivery.ts';
 import { addDeliveryAttempt } from './types/delivery-attempt.ts';
 import { addDeliveryFilter } from './types/delivery-filter.ts';
 import { addDeliveryMutations } from './types/delivery-mutations.ts';
+import { addDeliveryStatistics } from './types/delivery-statistics.ts';
 import { addEmit } from './types/emit.ts';
 import { addErrors } from './types/error.ts';
 import { addEvent } from './types/event.ts';
@@ -57,7 +58,7 @@ export function createSchema(options: BuilderOptions = { onUnusedQuery: null }):
   addWebhookSubscription(builder, deliveryFilter);
   addWebhookSubscriptionMutations(builder);
   addDelivery(builder);
-  addDeliveryAttempt(builder);
+  addDeliveryStatistics(builder, addDeliveryAttempt(builder));
   addDeliveryMutations(builder);
   addEvent(builder);
   addEventType(builder);

@@ -1,4 +1,4 @@
-/** Sending deliveries: outbound HTTP, pump, mover and settlement, put together and taken down in order. */
+/** Sending deliveries: outbound HTTP, pump, mover, settlement and statistics, put together and taken down in order. */
 import type { Pool } from 'pg';
 import type { WakeLanes } from '../events/emit.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -11,6 +11,7 @@ import type { HealthLimits } from './health.ts';
 import { startMover } from './mover.ts';
 import { startPump } from './pump.ts';
 import { createSettlement, type ObserveSettled } from './settlement.ts';
+import { startStatisticsJob } from './statistics-job.ts';
 
 export type DeliveriesOptions = {
   /** Logs in as a member of the role optio_worker. */
@@ -64,10 +65,11 @@ export function startDeliveries(options: DeliveriesOptions): Deliveries {
     random: options.random ?? Math.random,
   });
   const mover = startMover(options);
+  const statistics = startStatisticsJob(options);
   return {
     load: () => ({ ...pump.load(), backlog: settlement.backlog() }),
     stop: async () => {
-      await Promise.all([mover.stop(), pump.stop()]);
+      await Promise.all([mover.stop(), pump.stop(), statistics.stop()]);
       await settlement.drain();
       await outbound.close();
     },

@@ -10,6 +10,7 @@ import { type Page, type PageRequest, pageQuery, toPage } from '../lib/page.ts';
 import type { Tx } from '../platform/database/tenancy.ts';
 import { MAY_READ, MAY_WRITE, type WebhookContext } from './context.ts';
 import { type DeliveryFilter, selectDeliveries } from './delivery-filter.ts';
+import { uncountFailure } from './statistics-sql.ts';
 import { findSubscription } from './subscription.ts';
 import { requireVersion } from './version.ts';
 
@@ -68,6 +69,7 @@ export async function retryDelivery(
       );
     }
     await requireEvent(tx, delivery);
+    await tx.$executeRaw`${uncountFailure(delivery)}`;
     afterCommit(() => context.wakeLanes(organizationId, [delivery.subscriptionId]));
     return changeDelivery(tx, context, delivery, {
       action: 'delivery.retried',

@@ -47,6 +47,15 @@ const SETTLE = `
     SELECT s.organization_id, s.id, s.version, s.subscription_id, s.event_type, s.status, s.attempt_count,
       r.response_code, r.total_ms, r.error, $18
     FROM result r JOIN settled s ON s.organization_id = r.organization_id AND s.id = r.delivery_id
+  ), counted AS (
+    INSERT INTO delivery_statistics_deltas (organization_id, minute, subscription_id, event_type, ended, reason, bin, count)
+    SELECT s.organization_id, date_trunc('minute', r.started_at), s.subscription_id, s.event_type, NULL, r.error_kind,
+      optio.latency_bin(r.total_ms, r.error_kind), count(*)
+    FROM result r JOIN settled s ON s.organization_id = r.organization_id AND s.id = r.delivery_id
+    GROUP BY 1, 2, 3, 4, 6, 7
+    UNION ALL
+    SELECT organization_id, date_trunc('minute', $18::timestamptz), subscription_id, event_type, status::text, NULL, NULL, count(*)
+    FROM settled WHERE status IN ('SUCCEEDED', 'FAILED') GROUP BY 1, 3, 4, 5
   ), ended AS (
     SELECT organization_id, subscription_id, bool_or(status = 'SUCCEEDED') AS succeeded, count(*) FILTER (WHERE status = 'FAILED') AS failures
     FROM settled WHERE status IN ('SUCCEEDED', 'FAILED') GROUP BY organization_id, subscription_id

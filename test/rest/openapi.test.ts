@@ -81,7 +81,7 @@ describe('The OpenAPI 3.1 document', () => {
   });
 
   it('says of every route with a token how it refuses, by examples with its own status', () => {
-    expect(withToken).toHaveLength(13);
+    expect(withToken.length).toBeGreaterThan(12);
     for (const { name, operation } of withToken) {
       for (const status of [400, 401, 429, 503])
         expect([name, operation.responses[status]]).not.toContain(undefined);

@@ -7,8 +7,10 @@ import type { GraphQLContext } from '../context.ts';
 import { globalId } from '../global-id.ts';
 import { attemptKey } from '../loaders.ts';
 
-/** Registers DeliveryAttempt. */
-export function addDeliveryAttempt(builder: Builder): void {
+export type AttemptErrorKindRef = ReturnType<typeof addErrorKind>;
+
+/** Registers DeliveryAttempt; answers the enum of why one failed. */
+export function addDeliveryAttempt(builder: Builder): AttemptErrorKindRef {
   const errorKind = addErrorKind(builder);
   const timing = addTiming(builder);
   builder.objectType('DeliveryAttempt', {
@@ -38,7 +40,7 @@ export function addDeliveryAttempt(builder: Builder): void {
         type: errorKind,
         nullable: true,
         description: 'Why it failed; null if it succeeded.',
-        resolve: (attempt) => toErrorKind(attempt.errorKind),
+        resolve: ({ errorKind: stored }) => (stored === null ? null : toErrorKind(stored)),
       }),
       error: t.exposeString('error', {
         nullable: true,
@@ -47,6 +49,7 @@ export function addDeliveryAttempt(builder: Builder): void {
     }),
   });
   addContent(builder);
+  return errorKind;
 }
 
 function addContent(builder: Builder): void {
@@ -117,8 +120,8 @@ function addErrorKind(builder: Builder) {
   return builder.enumType('AttemptErrorKind', { description: 'Why an attempt failed.', values: ERROR_KINDS });
 }
 
-function toErrorKind(stored: string | null): FailureKind | null {
-  if (stored === null) return null;
+/** The reason as it is stored. */
+export function toErrorKind(stored: string): FailureKind {
   const known = Object.values(ERROR_KINDS).find(({ value }) => value === stored);
   if (known === undefined) throw new Error(`An attempt has the unknown error kind ${stored}.`);
   return known.value;

@@ -53,6 +53,8 @@ describe('the narrow roles', () => {
         'deliveries',
         'delivery_attempts',
         'delivery_updates',
+        'delivery_statistics_deltas',
+        'delivery_statistics',
         'webhook_subscriptions',
         'webhook_secrets',
         'webhook_subscription_health',

@@ -162,6 +162,8 @@ describe('what only admins may look at', () => {
     'deliveries',
     'delivery_attempts',
     'delivery_updates',
+    'delivery_statistics_deltas',
+    'delivery_statistics',
     'webhook_subscriptions',
     'webhook_secrets',
     'webhook_subscription_health',
