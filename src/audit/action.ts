@@ -53,6 +53,9 @@ const CATALOGUE = {
   'webhook_subscription.tested': 'A test event was sent to a webhook subscription.',
   'delivery.retried': 'A delivery was sent again.',
   'delivery.cancelled': 'A delivery was cancelled.',
+  'delivery.replayed': 'A delivery was replayed: a new one was made of the same event.',
+  'replay.started': 'A replay of deliveries or events was started.',
+  'replay.cancelled': 'A replay was cancelled.',
 
   'grade.recorded': 'A grade was recorded, or changed.',
 } as const satisfies Readonly<Record<`${string}.${string}`, string>>;

@@ -28,6 +28,7 @@ export type AuditTargetType =
   | 'OAuthClient'
   | 'OAuthGrant'
   | 'Organization'
+  | 'Replay'
   | 'Session'
   | 'SigningKey'
   | 'User'

@@ -25,6 +25,7 @@ import type {
   Membership,
   Organization,
   Quest,
+  Replay,
   Submission,
   Task,
   TaskCompletion,
@@ -80,6 +81,8 @@ type Objects = {
   OAuthConsent: Consent;
   OAuthConsentConnection: Connection<Consent>;
   Organization: Organization;
+  Replay: Replay;
+  ReplayConnection: Connection<Replay>;
   Scope: ScopeInfo;
   Session: OwnSession;
   User: User;

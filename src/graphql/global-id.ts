@@ -14,6 +14,7 @@ export const NODE_TYPES = [
   'OAuthConsent',
   'Organization',
   'Quest',
+  'Replay',
   'Session',
   'Submission',
   'Task',

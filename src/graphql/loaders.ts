@@ -1,6 +1,6 @@
 /** What the resolvers of lists ask for one by one and get together: one statement for all parents of an operation. */
 import { type EventRecord, findEventBodies, findEvents } from '../events/event.ts';
-import type { Delivery, WebhookSubscription } from '../generated/prisma/client.ts';
+import type { Delivery, Replay, WebhookSubscription } from '../generated/prisma/client.ts';
 import type { Count, Page, PageRequest } from '../lib/page.ts';
 import type { WebhookContext } from '../webhooks/context.ts';
 import {
@@ -17,6 +17,7 @@ import {
   listDeliveriesOf,
 } from '../webhooks/delivery-batch.ts';
 import type { DeliveryFilter } from '../webhooks/delivery-filter.ts';
+import { findReplays } from '../webhooks/replay.ts';
 import { type Batch, createBatch, createBatches } from './batch.ts';
 import { createLearningLoaders, type LearningLoaders } from './learning-loaders.ts';
 
@@ -33,6 +34,7 @@ export type Loaders = LearningLoaders & {
   readonly subscription: Batch<WebhookSubscription>;
   readonly event: Batch<EventRecord>;
   readonly eventBody: Batch<string | null>;
+  readonly replay: Batch<Replay>;
   /** By `attemptKey`. */
   readonly attempt: Batch<AttemptRecord>;
   /** By `attemptKey`. */
@@ -53,6 +55,7 @@ export function createLoaders(context: WebhookContext): Loaders {
     subscription: createBatch(async (ids) => byId(await findSubscriptions(context, ids))),
     event: createBatch(async (ids) => byId(await findEvents(context, ids))),
     eventBody: createBatch((ids) => findEventBodies(context, ids)),
+    replay: createBatch(async (ids) => byId(await findReplays(context, ids))),
     attempt: createBatch(async (keys) => byAttempt(await findAttempts(context, keys.map(parseAttemptKey)))),
     attemptContent: createBatch(async (keys) =>
       byAttempt(await findAttemptContents(context, keys.map(parseAttemptKey))),

@@ -26,6 +26,8 @@ import { addConsent } from './types/oauth-consent.ts';
 import { addOrganization } from './types/organization.ts';
 import { addQuest } from './types/quest.ts';
 import { addQuestMutations } from './types/quest-mutations.ts';
+import { addReplay } from './types/replay.ts';
+import { addReplayMutations } from './types/replay-mutations.ts';
 import { addScalars } from './types/scalars.ts';
 import { addScope } from './types/scope.ts';
 import { addSecondFactor } from './types/second-factor.ts';
@@ -60,6 +62,7 @@ export function createSchema(options: BuilderOptions = { onUnusedQuery: null }):
   addDelivery(builder);
   addDeliveryStatistics(builder, addDeliveryAttempt(builder));
   addDeliveryMutations(builder);
+  addReplayMutations(builder, addReplay(builder));
   addEvent(builder);
   addEventType(builder);
   addEmit(builder);

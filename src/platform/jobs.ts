@@ -5,30 +5,40 @@ import { z } from 'zod';
 
 const SCHEMA = 'pgboss';
 const LANES = 'lane';
+const REPLAYS = 'replay';
 
 /** A job as it was fetched: settling it with another count of retries affects nothing. */
 export type JobLease = { readonly id: string; readonly retryCount: number };
 /** A lane's turn: which subscription has something to send. */
 export type LaneJob = { readonly organizationId: string; readonly subscriptionId: string };
-export type LaneLease = LaneJob & { readonly job: JobLease };
+/** What there is to replay. */
+export type ReplayJob = { readonly organizationId: string; readonly replayId: string };
+export type Lease<T> = T & { readonly job: JobLease };
+export type LaneLease = Lease<LaneJob>;
 
-export type LaneJobs = {
-  /** Queues the lanes; one that is queued already stays as it is. */
-  readonly enqueue: (lanes: readonly LaneJob[]) => Promise<void>;
-  /** Takes up to `limit` lanes; nobody else has them until they are completed or their heartbeat stops. */
-  readonly take: (limit: number) => Promise<readonly LaneLease[]>;
+/** A queue that holds a thing once at most while it waits, and gives it to one worker at a time. */
+export type Turns<T> = {
+  /** Queues them; one that is queued already stays as it is. */
+  readonly enqueue: (turns: readonly T[]) => Promise<void>;
+  /** Takes up to `limit`; nobody else has them until they are completed or their heartbeat stops. */
+  readonly take: (limit: number) => Promise<readonly Lease<T>[]>;
   /** Ends turns. A turn that was lost meanwhile is left alone. */
-  readonly complete: (leases: readonly LaneLease[]) => Promise<void>;
+  readonly complete: (leases: readonly Lease<T>[]) => Promise<void>;
   /** Keeps turns; answers those that are still held. */
-  readonly renew: (leases: readonly LaneLease[]) => Promise<readonly LaneLease[]>;
+  readonly renew: (leases: readonly Lease<T>[]) => Promise<readonly Lease<T>[]>;
+};
+
+/** The lanes, and beside them the replays. */
+export type LaneJobs = Turns<LaneJob> & {
+  readonly replays: Turns<ReplayJob>;
   readonly stop: () => Promise<void>;
 };
 
 // pg-boss types this answer as an empty object.
 const TOUCHED = z.object({ settled: z.array(z.string()) });
 
-// A stalled lane is taken over after the heartbeat; that spends a retry, so there must be enough of them.
-const LANE_QUEUE = {
+// What stalls is taken over after the heartbeat; that spends a retry, so there must be enough of them.
+const TURNS_QUEUE = {
   policy: 'stately',
   heartbeatSeconds: 10,
   expireInSeconds: 3_600,
@@ -40,7 +50,8 @@ const LANE_QUEUE = {
 export async function installJobs(owner: Pool): Promise<void> {
   const boss = new PgBoss({ db: adapt(owner), schema: SCHEMA, supervise: false, schedule: false });
   await boss.start();
-  await boss.createQueue(LANES, LANE_QUEUE);
+  await boss.createQueue(LANES, TURNS_QUEUE);
+  await boss.createQueue(REPLAYS, TURNS_QUEUE);
   await boss.stop({ graceful: false });
   await owner.query(`
     GRANT USAGE ON SCHEMA ${SCHEMA} TO optio_worker;
@@ -70,37 +81,42 @@ export async function startLaneJobs(
   boss.on('error', options.onError);
   await boss.start();
   return {
-    enqueue: async (lanes) => {
-      await boss.insert(
-        LANES,
-        lanes.map((lane) => ({ data: lane, singletonKey: lane.subscriptionId })),
-        { returnId: false },
-      );
-    },
-    take: async (limit) => {
-      const jobs = await boss.fetch<LaneJob>(LANES, { batchSize: limit, includeMetadata: true });
-      return jobs.map((job) => toLease(job));
-    },
-    complete: async (leases) => {
-      if (leases.length > 0) await boss.complete(LANES, leases.map(toAttempt));
-    },
-    renew: (leases) => renew(boss, leases),
+    ...turnsOf<LaneJob>(boss, LANES, ({ subscriptionId }) => subscriptionId),
+    replays: turnsOf<ReplayJob>(boss, REPLAYS, ({ replayId }) => replayId),
     stop: () => boss.stop({ graceful: false }),
   };
 }
 
-async function renew(boss: PgBoss, leases: readonly LaneLease[]): Promise<readonly LaneLease[]> {
-  if (leases.length === 0) return [];
-  const { settled } = TOUCHED.parse(await boss.touch(LANES, leases.map(toAttempt)));
-  const kept = new Set(settled);
-  return leases.filter((lease) => kept.has(lease.job.id));
+function turnsOf<T extends object>(boss: PgBoss, queue: string, keyOf: (turn: T) => string): Turns<T> {
+  return {
+    enqueue: async (turns) => {
+      await boss.insert(
+        queue,
+        turns.map((turn) => ({ data: turn, singletonKey: keyOf(turn) })),
+        { returnId: false },
+      );
+    },
+    take: async (limit) => {
+      const jobs = await boss.fetch<T>(queue, { batchSize: limit, includeMetadata: true });
+      return jobs.map((job) => toLease(job));
+    },
+    complete: async (leases) => {
+      if (leases.length > 0) await boss.complete(queue, leases.map(toAttempt));
+    },
+    renew: async (leases) => {
+      if (leases.length === 0) return [];
+      const { settled } = TOUCHED.parse(await boss.touch(queue, leases.map(toAttempt)));
+      const kept = new Set(settled);
+      return leases.filter((lease) => kept.has(lease.job.id));
+    },
+  };
 }
 
-function toLease(job: Job<LaneJob> & { readonly retryCount: number }): LaneLease {
+function toLease<T>(job: Job<T> & { readonly retryCount: number }): Lease<T> {
   return { ...job.data, job: { id: job.id, retryCount: job.retryCount } };
 }
 
-function toAttempt({ job }: LaneLease): JobLease {
+function toAttempt({ job }: { readonly job: JobLease }): JobLease {
   return { id: job.id, retryCount: job.retryCount };
 }
 

@@ -44,6 +44,7 @@ function addList(app: RestApp, guard: Guard): void {
       statuses: query.status === undefined ? undefined : [query.status],
       subscriptionId: query.subscription_id,
       eventType: query.event_type,
+      replayId: query.replay_id,
       since: query.since,
       until: query.until,
     };
@@ -83,7 +84,9 @@ function addRetry(app: RestApp, guard: Guard): void {
     path: `${PATH}/{id}/retry`,
     operationId: 'retryDelivery',
     tags,
-    summary: 'Send a delivery again, now; its retry schedule begins anew',
+    summary: 'Try a delivery again that has not succeeded, now; its retry schedule begins anew',
+    description:
+      'Under the same id. One that waits is sent at once instead of later. One that succeeded is a conflict: to send its event once more, replay it.',
     security: needs(MAY_WRITE),
     middleware: guard(MAY_WRITE),
     request: { params: idParameters(EXAMPLE_IDS.delivery) },

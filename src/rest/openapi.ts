@@ -40,6 +40,7 @@ const TAGS = [
   { name: 'Events', description: 'The catalogue, and emitting.' },
   { name: 'Webhook subscriptions', description: 'Which URL wants which events.' },
   { name: 'Deliveries', description: 'What was sent, and how it went.' },
+  { name: 'Replays', description: 'Sending again what was sent, or what was missed.' },
   { name: 'Operations', description: 'Health, and this document.' },
 ];
 

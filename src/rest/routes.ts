@@ -11,6 +11,7 @@ import { addEvents } from './events.ts';
 import { refuseFaults } from './faults.ts';
 import { bearerChallenge, createGuard } from './guard.ts';
 import { addMe } from './me.ts';
+import { addReplays } from './replays.ts';
 import { addStatistics } from './statistics.ts';
 import { addSubscriptions } from './subscriptions.ts';
 import { addTestEvents } from './test-events.ts';
@@ -30,5 +31,6 @@ export function createRestRoutes(deps: RestDependencies): RestApp {
   addDeliveries(app, guard);
   addTestEvents(app, guard);
   addStatistics(app, guard);
+  addReplays(app, guard);
   return app;
 }

@@ -10,6 +10,7 @@ import type { Trace } from '../platform/tracing/trace.ts';
 import type { HealthLimits } from './health.ts';
 import { startMover } from './mover.ts';
 import { startPump } from './pump.ts';
+import { startReplays } from './replay-job.ts';
 import { createSettlement, type ObserveSettled } from './settlement.ts';
 import { startStatisticsJob } from './statistics-job.ts';
 
@@ -66,10 +67,11 @@ export function startDeliveries(options: DeliveriesOptions): Deliveries {
   });
   const mover = startMover(options);
   const statistics = startStatisticsJob(options);
+  const replays = startReplays(options);
   return {
     load: () => ({ ...pump.load(), backlog: settlement.backlog() }),
     stop: async () => {
-      await Promise.all([mover.stop(), pump.stop(), statistics.stop()]);
+      await Promise.all([mover.stop(), pump.stop(), statistics.stop(), replays.stop()]);
       await settlement.drain();
       await outbound.close();
     },

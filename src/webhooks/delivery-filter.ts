@@ -9,6 +9,8 @@ export type DeliveryFilter = {
   readonly subscriptionId?: string | undefined;
   readonly eventId?: string | undefined;
   readonly eventType?: string | undefined;
+  /** Those that this replay made. */
+  readonly replayId?: string | undefined;
   /** Created at this time or later. */
   readonly since?: Date | undefined;
   /** Created before this time. */
@@ -19,7 +21,7 @@ const DELIVERY_COLUMNS = Prisma.raw(`
   organization_id AS "organizationId", id, subscription_id AS "subscriptionId", event_id AS "eventId",
   event_type AS "eventType", status::text AS status, due_at AS "dueAt", attempt_count AS "attemptCount",
   schedule_start AS "scheduleStart", version, last_response_code AS "lastResponseCode", last_error AS "lastError",
-  completed_at AS "completedAt", replay_of_id AS "replayOfId", is_test AS "isTest"`);
+  completed_at AS "completedAt", replay_of_id AS "replayOfId", replay_id AS "replayId", is_test AS "isTest"`);
 
 /**
  * The viewer's deliveries that the filter lets through, at most `take` of them, in order of their ids; `parent` is one
@@ -48,11 +50,12 @@ export type Selection = {
 };
 
 function conditionsOf({ viewer }: WebhookContext, filter: DeliveryFilter): readonly Prisma.Sql[] {
-  const { subscriptionId, eventId, eventType, since, until } = filter;
+  const { subscriptionId, eventId, eventType, replayId, since, until } = filter;
   const parts = [Prisma.sql`organization_id = ${viewer.organizationId}::uuid`];
   if (subscriptionId !== undefined) parts.push(equalsId('subscription_id', subscriptionId));
   if (eventId !== undefined) parts.push(equalsId('event_id', eventId));
   if (eventType !== undefined) parts.push(Prisma.sql`event_type = ${searchable(eventType)}`);
+  if (replayId !== undefined) parts.push(equalsId('replay_id', replayId));
   // The id holds the time of creation.
   if (since !== undefined) parts.push(Prisma.sql`id >= ${lowestUuidAt(since)}::uuid`);
   if (until !== undefined) parts.push(Prisma.sql`id < ${lowestUuidAt(until)}::uuid`);
@@ -80,6 +83,6 @@ function statusesOf({ statuses }: DeliveryFilter): readonly Prisma.Sql[] {
   });
 }
 
-function equalsId(column: 'subscription_id' | 'event_id', id: string): Prisma.Sql {
+function equalsId(column: 'subscription_id' | 'event_id' | 'replay_id', id: string): Prisma.Sql {
   return isUuid(id) ? Prisma.sql`${Prisma.raw(column)} = ${id}::uuid` : Prisma.sql`false`;
 }

@@ -47,8 +47,9 @@ export async function listAttempts(
 }
 
 /**
- * Sends a delivery again, now, under the same id; its retry schedule begins anew. A delivery that waits is sent at
- * once instead of later; one that succeeded is sent once more. CONFLICT while its subscription is not active.
+ * Tries a delivery again, now, under the same id; its retry schedule begins anew. One that waits is sent at once
+ * instead of later; one that failed or was cancelled is taken up again. CONFLICT for one that succeeded, which its
+ * receiver would know by its id (that is what a replay is for), and while its subscription is not active.
  */
 export async function retryDelivery(
   context: WebhookContext,
@@ -60,6 +61,11 @@ export async function retryDelivery(
   return context.write(async ({ tx, afterCommit }) => {
     const delivery = await lockDelivery(tx, organizationId, id);
     requireVersion('Delivery', delivery, expectedVersion);
+    if (delivery.status === 'SUCCEEDED') {
+      const message =
+        'The delivery succeeded: there is nothing to retry. To send its event once more, replay it.';
+      throw new AppError('CONFLICT', message);
+    }
     const subscription = await findSubscription(tx, organizationId, delivery.subscriptionId);
     if (subscription.status !== 'ACTIVE' && !delivery.isTest) {
       const state = subscription.status.toLowerCase();
@@ -119,11 +125,12 @@ async function lockDelivery(tx: Tx, organizationId: string, id: string): Promise
   return findDelivery(tx, organizationId, id);
 }
 
-/** A delivery may outlive its event by a little: they lie in partitions of their own. */
-async function requireEvent(tx: Tx, { organizationId, eventId }: Delivery): Promise<void> {
+/** Throws CONFLICT when there is nothing to send any more: a delivery may outlive its event, and that its body. */
+export async function requireEvent(tx: Tx, { organizationId, eventId }: Delivery): Promise<void> {
   const where = { organizationId_id: { organizationId, id: eventId } };
-  const event = await tx.event.findUnique({ where, select: { id: true } });
-  if (event === null) throw new AppError('CONFLICT', 'The event of the delivery is past its retention.');
+  const event = await tx.event.findUnique({ where, select: { body: true } });
+  if ((event?.body ?? null) === null)
+    throw new AppError('CONFLICT', 'The event of the delivery is past its retention.');
 }
 
 type Change = Pick<Delivery, 'status' | 'dueAt' | 'completedAt'> & Partial<Pick<Delivery, 'scheduleStart'>>;

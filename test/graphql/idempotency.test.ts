@@ -22,6 +22,8 @@ const SAFE_TO_REPEAT = {
     'createWebhookSubscription',
     'emitEvent',
     'inviteMember',
+    'replayDeliveries',
+    'replayDelivery',
     'rotateWebhookSecret',
     'sendTestEvent',
     'submitTask',
@@ -32,6 +34,7 @@ const SAFE_TO_REPEAT = {
    */
   byNature: [
     'awardBadge',
+    'cancelReplay',
     'completeTask',
     'endOtherSessions',
     'endSession',

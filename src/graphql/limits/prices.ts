@@ -19,6 +19,7 @@ export const LIST_SIZES: Readonly<Record<string, number>> = {
   'Query.eventTypes': 8,
   'Query.scopes': 17,
   'Quest.tasks': 10,
+  'Replay.statuses': 3,
   'ValidationError.faults': 10,
   'Viewer.connectedApps': 20,
   'Viewer.memberships': 20,

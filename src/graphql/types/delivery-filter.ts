@@ -16,6 +16,7 @@ export function addDeliveryFilter(builder: Builder) {
       subscriptionId: t.id({ description: 'Those to this webhook subscription.' }),
       eventId: t.id({ description: 'Those of this event.' }),
       eventType: t.string({ description: 'Those of events of this type.' }),
+      replayId: t.id({ description: 'Those that this replay made.' }),
       since: t.field({ type: 'DateTime', description: 'Those that were created at this time or later.' }),
       until: t.field({ type: 'DateTime', description: 'Those that were created before this time.' }),
     }),
@@ -28,11 +29,13 @@ export function parseDeliveryFilter(
 ): DeliveryFilter {
   const subscriptionId = given(filter?.subscriptionId);
   const eventId = given(filter?.eventId);
+  const replayId = given(filter?.replayId);
   return {
     statuses: given(filter?.statuses),
     subscriptionId: subscriptionId === undefined ? undefined : localId('WebhookSubscription', subscriptionId),
     eventId: eventId === undefined ? undefined : localId('Event', eventId),
     eventType: given(filter?.eventType),
+    replayId: replayId === undefined ? undefined : localId('Replay', replayId),
     since: given(filter?.since),
     until: given(filter?.until),
   };

@@ -68,7 +68,7 @@ function addSendTestEvent(builder: Builder): void {
 
 function addRetryDelivery(builder: Builder): void {
   const input = builder.inputType('RetryDeliveryInput', {
-    description: 'A delivery to send again.',
+    description: 'A delivery to try again.',
     fields: (t) => ({
       id: t.id({ required: true, description: 'The global id of the delivery.' }),
       expectedVersion: expectedVersion(t),
@@ -78,7 +78,8 @@ function addRetryDelivery(builder: Builder): void {
   builder.mutationField('retryDelivery', (t) =>
     t.field({
       ...access(MAY_WRITE),
-      description: 'Sends a delivery again, now, under the same id; its retry schedule begins anew.',
+      description:
+        'Tries a delivery that has not succeeded again, now, under the same id; its retry schedule begins anew. One that waits is sent at once. For one that succeeded there is replayDelivery.',
       type: payload,
       errors: resultOf('RetryDeliveryResult', [NotFoundError, ConflictError, ForbiddenError]),
       args: { input: t.arg({ type: input, required: true, description: 'What to send again.' }) },

@@ -64,6 +64,7 @@ const LOAD: Readonly<Record<NodeType, Load>> = {
     return organization.id === id ? organization : null;
   },
   Quest: ({ loaders }, id) => loaders.quest(id),
+  Replay: ({ loaders }, id) => loaders.replay(id),
   Session: async ({ context, ownSessions }, id) =>
     (await ownSessions.list(context.viewer)).find((session) => session.id === id),
   Submission: ({ loaders }, id) => loaders.submission(id),

@@ -80,8 +80,13 @@ function standIns(authorization) {
     return (await call(authorization, '/api/webhooks/test', { subscription_id: subscriptionId }))
       ?.delivery_id;
   };
+  const replay = async () => {
+    const replays = '/api/webhooks/replays';
+    const list = await call(authorization, `${replays}?limit=1`);
+    return (list?.data?.[0] ?? (await call(authorization, replays, { statuses: ['failed'] })))?.id;
+  };
   const ids = spec['x-example-ids'];
-  return { [ids.subscription]: subscription, [ids.delivery]: delivery };
+  return { [ids.subscription]: subscription, [ids.delivery]: delivery, [ids.replay]: replay };
 }
 
 /** Undefined for a refusal, which the request itself will then show. */

@@ -55,6 +55,7 @@ describe('the narrow roles', () => {
         'delivery_updates',
         'delivery_statistics_deltas',
         'delivery_statistics',
+        'replays',
         'webhook_subscriptions',
         'webhook_secrets',
         'webhook_subscription_health',

@@ -164,6 +164,7 @@ describe('what only admins may look at', () => {
     'delivery_updates',
     'delivery_statistics_deltas',
     'delivery_statistics',
+    'replays',
     'webhook_subscriptions',
     'webhook_secrets',
     'webhook_subscription_health',
