@@ -2,6 +2,7 @@
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi';
 import type { OAuthErrorCode } from './error.ts';
 import { INTROSPECT_PATH, JWKS_PATH, metadataPaths, REVOKE_PATH, TOKEN_PATH } from './metadata.ts';
+import { authorizeDefinition } from './openapi-authorize.ts';
 import {
   authorizationServer,
   introspection,
@@ -27,6 +28,7 @@ const NO_STORE = {
 export function oauthDefinitions() {
   const paths = metadataPaths('https://issuer.invalid');
   return [
+    authorizeDefinition(),
     tokenDefinition(),
     revokeDefinition(),
     introspectDefinition(),

@@ -24,7 +24,7 @@ const Document = z.object({
 type Document = z.infer<typeof Document>;
 
 /** Of what a user allowed once, which no example can hold; tests of the grants themselves show that they work. */
-const OF_A_USER = ['requestToken with a code', 'requestToken with a refresh token'];
+const OF_A_USER = ['authorize', 'requestToken with a code', 'requestToken with a refresh token'];
 
 /** The delivery of the examples has not ended, so there is nothing to replay: 409. */
 const NOT_YET = ['replayDelivery'];
@@ -89,7 +89,8 @@ async function send({ method, path, type, body }: Request): Promise<Answer> {
     ...(body === undefined ? {} : { body: payload }),
   });
   const text = await response.text();
-  return { status: String(response.status), body: text === '' ? undefined : JSON.parse(text) };
+  const isPage = response.headers.get('content-type')?.startsWith('text/html') === true;
+  return { status: String(response.status), body: text === '' || isPage ? undefined : JSON.parse(text) };
 }
 
 /** The ids of examples stand for what is there. */
