@@ -20,16 +20,24 @@ const { values } = parseArgs({
   },
 });
 const results: TrialResult[] = [];
+let failed = 0;
 for (let run = 0; run < Number(values.runs); run += 1) {
   const seed = Number(values.seed) + run;
   const faults = chosen(values.faults) ?? atRandom(seed);
   say(`run ${run + 1} of ${values.runs}, seed ${seed}`);
-  results.push(await runTrial({ seed, faults, report: (line) => say(`  … ${line}`) }));
-  const last = results.at(-1);
-  if (last !== undefined) for (const line of failures(last)) say(`  ${line}`);
+  try {
+    const result = await runTrial({ seed, faults, report: (line) => say(`  … ${line}`) });
+    results.push(result);
+    for (const line of failures(result)) say(`  ${line}`);
+  } catch (error) {
+    // A server that ended by itself, or an installation that took nothing any more: what it printed comes with it.
+    failed += 1;
+    say(`  failed: ${error instanceof Error ? error.stack : String(error)}`);
+  }
 }
 say(`\n${formatTable(table(results))}`);
-process.exitCode = results.some((result) => failures(result).length > 0) ? 1 : 0;
+say(`${results.length} runs, and ${failed} that failed as a whole`);
+process.exitCode = failed > 0 || results.some((result) => failures(result).length > 0) ? 1 : 0;
 
 function chosen(given: string | undefined): readonly FaultName[] | undefined {
   const names = given?.split(',').map((name) => name.trim());

@@ -35,13 +35,16 @@ export function createPool({ url, maxConnections, onIdleError, queryTimeoutMs }:
     ...givingUpAfter(queryTimeoutMs),
   });
   reportIdleErrors(pool, onIdleError);
-  // One that breaks while it is in use fails its query, and says so a second time: unheard, that would end the process.
-  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
-/** Reports connections that break while idle, until the pool is closed: `end` resolves before its connections are gone. */
+/**
+ * Reports connections that break while idle, until the pool is closed: `end` resolves before its connections are gone.
+ * One that breaks at another time fails whoever uses it.
+ */
 export function reportIdleErrors(pool: Pool, report: (error: Error) => void): void {
+  // While it is in use, or handed over just now, it says so a second time: unheard, that would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   pool.on('error', (error) => {
     if (!pool.ending) report(error);
   });
