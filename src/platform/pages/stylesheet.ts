@@ -81,6 +81,7 @@ ul.rows > li > :first-child { flex: 1 1 14rem; min-width: 0; overflow-wrap: anyw
 ul.scopes { margin: 0; padding: 0; list-style: none; border: 1px solid var(--line); border-radius: .75rem; }
 ul.scopes > li { padding: .75rem .875rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 ul.scopes > li:first-child { border-top: 0; }
+.rows ul.scopes { margin: .5rem 0; }
 .facts { margin: 0; display: grid; gap: .75rem; font-size: .9375rem; } .facts dt { color: var(--muted); font-size: .875rem; }
 .facts dd { margin: 0; overflow-wrap: anywhere; } bdi { overflow-wrap: anywhere; }
 .tag { display: inline-block; padding: .0625rem .5rem; border-radius: 1rem; background: var(--accent-soft);
