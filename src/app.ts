@@ -239,6 +239,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     subscriberCount: updates.subscriberCount,
     deliveries,
     workerPool,
+    authPool,
     clock: sharedClock,
     onError: report('a metric could not be read'),
   });

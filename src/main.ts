@@ -33,6 +33,7 @@ async function serve(config: Config, log: Log): Promise<void> {
   const listener = createListener({
     fetch: (request, peerAddress) => serving.app?.fetch(request, peerAddress) ?? notYet(),
     onError: (error) => log.error({ error }, 'a request failed before it was answered'),
+    trustedProxies: config.trustedProxies,
   });
   const server = await listen(listener, config);
   const { port } = server.address() as AddressInfo; // It listens on a port, not on a socket file.

@@ -4,6 +4,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import type { ObserveOperation } from './graphql/operation-count.ts';
 import type { Clock } from './lib/clock.ts';
 import type { ObserveRequest } from './platform/http/metrics.ts';
+import { readOutboxState } from './platform/mail/outbox.ts';
 import type { Metrics } from './platform/metrics/metrics.ts';
 import { sampled } from './platform/metrics/sampled.ts';
 import type { Deliveries } from './webhooks/deliveries.ts';
@@ -30,6 +31,8 @@ export type Watched = {
   /** Undefined in a process that sends nothing. */
   readonly deliveries: Pick<Deliveries, 'load'> | undefined;
   readonly workerPool: Pool;
+  /** Logs in as a member of the role optio_auth. */
+  readonly authPool: Pool;
   readonly clock: Clock;
   readonly onError: (error: Error) => void;
 };
@@ -96,6 +99,7 @@ export function watch(metrics: Metrics, watched: Watched): void {
   watchPools(metrics, watched.pools);
   watchStream(metrics, watched);
   watchQueue(metrics, watched);
+  watchMails(metrics, watched);
   if (watched.deliveries !== undefined) watchDeliveries(metrics, watched.deliveries);
 }
 
@@ -162,6 +166,22 @@ function watchQueue(metrics: Metrics, { workerPool, clock, onError }: Watched): 
       help: 'For how long the oldest delivery of the whole installation that is due has been so.',
     },
     async () => samplesOf((await queue())?.oldestDueSeconds),
+  );
+}
+
+/** In every process, as the queue: whoever sends mails may be gone. */
+function watchMails(metrics: Metrics, { authPool, clock, onError }: Watched): void {
+  const outbox = sampled(() => readOutboxState(authPool, clock.now()), { ...SAMPLING, clock, onError });
+  metrics.gauge(
+    { name: 'optio_mails_waiting', help: 'Mails of the whole installation that are not sent yet.' },
+    async () => samplesOf((await outbox())?.waiting),
+  );
+  metrics.gauge(
+    {
+      name: 'optio_oldest_mail_seconds',
+      help: 'For how long the oldest mail that is not sent yet has waited.',
+    },
+    async () => samplesOf((await outbox())?.oldestSeconds),
   );
 }
 

@@ -46,11 +46,22 @@ async function execute(block: Locator): Promise<string> {
   const path = await block.locator('.opblock-summary-path').first().textContent();
   const method = await block.locator('.opblock-summary-method').first().textContent();
   await block.locator('.opblock-summary-control').click();
+  await shown(block);
   await block.locator('button.execute').click();
   const status = block.locator('.live-responses-table .response-col_status').nth(1);
   const answer = /\d+/.exec((await status.textContent()) ?? '')?.[0];
   await block.locator('.opblock-summary-control').click();
   return `${method} ${path?.replaceAll('\u200b', '')} ${answer}`;
+}
+
+/**
+ * The button is there before the operation has been read out of the document, and would send it without what is filled
+ * in: its answers are listed once it has, and its body is there once it is not empty.
+ */
+async function shown(block: Locator): Promise<void> {
+  await block.locator('tr.response').first().waitFor();
+  for (const body of await block.locator('textarea.body-param__text').all())
+    await expect.poll(() => body.inputValue()).not.toBe('');
 }
 
 describe('/docs', () => {

@@ -31,6 +31,7 @@ async function allMetrics(): Promise<ReadonlyMap<string, string>> {
     subscriberCount: () => 0,
     deliveries: { load: () => ({ lanes: 0, sending: 0, backlog: 0 }) },
     workerPool: pool,
+    authPool: pool,
     clock: systemClock,
     onError: () => undefined,
   });

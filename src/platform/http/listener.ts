@@ -6,6 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { newId } from '../../lib/ids.ts';
+import type { Cidr } from '../ip-range.ts';
+import { limitConnections } from './connections-per-address.ts';
 import { makeProblem, type Problem } from './problem.ts';
 
 export type HttpLimits = {
@@ -19,6 +21,8 @@ export type HttpLimits = {
   readonly checkMs: number;
   /** Side by side, WebSockets and streams included; beyond that, connections are closed unanswered. */
   readonly connections: number;
+  /** Of them, so many of one IPv4 address or IPv6 /64 that is no trusted proxy: one client does not take them all. */
+  readonly connectionsPerAddress: number;
 };
 
 export const HTTP_LIMITS: HttpLimits = {
@@ -27,6 +31,7 @@ export const HTTP_LIMITS: HttpLimits = {
   requestMs: 60_000,
   checkMs: 2_000,
   connections: 10_000,
+  connectionsPerAddress: 1_000,
 };
 
 export type ListenerOptions = {
@@ -34,10 +39,17 @@ export type ListenerOptions = {
   readonly fetch: (request: Request, peerAddress: string | undefined) => Response | Promise<Response>;
   readonly onError: (error: Error) => void;
   readonly limits?: HttpLimits;
+  /** They speak for many clients; none, if left out. */
+  readonly trustedProxies?: readonly Cidr[];
 };
 
 /** The server, not yet listening. */
-export function createListener({ fetch, onError, limits = HTTP_LIMITS }: ListenerOptions): Server {
+export function createListener({
+  fetch,
+  onError,
+  limits = HTTP_LIMITS,
+  trustedProxies = [],
+}: ListenerOptions): Server {
   const listener = getRequestListener(
     (request, { incoming }) => fetch(request, incoming.socket.remoteAddress),
     {
@@ -65,6 +77,7 @@ export function createListener({ fetch, onError, limits = HTTP_LIMITS }: Listene
     },
   );
   server.maxConnections = limits.connections;
+  limitConnections(server, { perAddress: limits.connectionsPerAddress, proxies: trustedProxies });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     refuse(socket, answers.get(socket), refusalOf(error, limits)),
   );

@@ -56,6 +56,22 @@ export async function postponeMail(db: Queryable, mail: ClaimedMail, dueAt: Date
   await db.query(updateToPostpone(mail, dueAt));
 }
 
+export type OutboxState = {
+  /** Mails that wait to be sent, or to be tried again. */
+  readonly waiting: number;
+  /** For how long the oldest of them has been there. */
+  readonly oldestSeconds: number;
+};
+
+/** What waits. The table holds nothing else, so counting it is cheap unless something is wrong. */
+export async function readOutboxState(db: Queryable, now: Date): Promise<OutboxState> {
+  const { rows } = await db.query<{ waiting: number; oldest: Date | null }>(
+    'SELECT count(*)::int AS waiting, min(created_at) AS oldest FROM outgoing_mails',
+  );
+  const { waiting, oldest } = rows[0] ?? { waiting: 0, oldest: null };
+  return { waiting, oldestSeconds: oldest === null ? 0 : (now.getTime() - oldest.getTime()) / 1_000 };
+}
+
 function insertMail({ id, key, template, data, expiresAt }: MailRequest, now: Date): QueryConfig {
   return {
     text: `INSERT INTO outgoing_mails (id, key, template, data, created_at, due_at, expires_at)

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createListener, HTTP_LIMITS, type ListenerOptions } from '../../../src/platform/http/listener.ts';
+import { parseCidrs } from '../../../src/platform/ip-range.ts';
 import { converse, sendRaw } from '../../support/raw-http.ts';
 
 const servers: Server[] = [];
@@ -151,6 +152,17 @@ describe('What is slow', () => {
   });
 });
 
+/** A connection whose request has begun, and what finishes it. */
+async function holdOpen(url: string) {
+  const opened = Promise.withResolvers<() => void>();
+  const answered = converse(url, (socket) =>
+    socket.write('GET /', () =>
+      opened.resolve(() => socket.write('held HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')),
+    ),
+  );
+  return { finish: await opened.promise, answered };
+}
+
 describe('Connections', () => {
   it('beyond the limit are closed unanswered; those before it live', async () => {
     const url = await start({ limits: { ...HTTP_LIMITS, connections: 1 } });
@@ -166,7 +178,29 @@ describe('Connections', () => {
     expect(await answered).toMatch(/^HTTP\/1\.1 200 /);
   });
 
+  it('of one address beyond its share are closed unanswered, and make room when they end', async () => {
+    const url = await start({ limits: { ...HTTP_LIMITS, connectionsPerAddress: 2 } });
+    const open = await Promise.all([holdOpen(url), holdOpen(url)]);
+    const request = () => converse(url, (socket) => socket.write(`GET / HTTP/1.1\r\n${HEAD}\r\n\r\n`));
+    expect(await request()).toBe('');
+    for (const { finish, answered } of open) {
+      finish();
+      expect(await answered).toMatch(/^HTTP\/1\.1 200 /);
+    }
+    await expect.poll(request).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('of a trusted proxy are not counted: it speaks for many', async () => {
+    const limits = { ...HTTP_LIMITS, connectionsPerAddress: 1 };
+    const url = await start({ limits, trustedProxies: parseCidrs('127.0.0.0/8') });
+    const { finish, answered } = await holdOpen(url);
+    expect((await fetch(url)).status).toBe(200);
+    finish();
+    await answered;
+  });
+
   it('have limits that a stranger cannot live on', () => {
+    expect(HTTP_LIMITS.connectionsPerAddress).toBeLessThanOrEqual(HTTP_LIMITS.connections / 10);
     expect(HTTP_LIMITS.headersMs).toBeLessThanOrEqual(15_000);
     expect(HTTP_LIMITS.requestMs).toBeLessThanOrEqual(60_000);
     expect(HTTP_LIMITS.headerBytes).toBeLessThanOrEqual(16_384);

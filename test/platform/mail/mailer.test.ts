@@ -13,7 +13,7 @@ import {
   sendDueMails,
   startMailer,
 } from '../../../src/platform/mail/mailer.ts';
-import { claimMails, queueMail } from '../../../src/platform/mail/outbox.ts';
+import { claimMails, queueMail, readOutboxState } from '../../../src/platform/mail/outbox.ts';
 import { createSmtpTransport } from '../../../src/platform/mail/smtp-transport.ts';
 import { createTestDatabase, query, type TestDatabase } from '../../support/database.ts';
 import { type MailServer, startMailServer } from '../../support/mail-server.ts';
@@ -244,5 +244,23 @@ describe('several mailers', () => {
     await sendDueMails(options());
     expect(server.mails).toMatchObject([{ to: ['eve@school.example'] }]);
     expect(await outbox()).toMatchObject([{ template: 'of a newer process' }]);
+  });
+});
+
+describe('What waits in the outbox', () => {
+  it('is counted, with the age of the oldest, until it is sent', async () => {
+    expect(await readOutboxState(pool, clock.now())).toEqual({ waiting: 0, oldestSeconds: 0 });
+    const mail = {
+      key: 'a',
+      template: 'greeting',
+      data: { to: '' },
+      expiresAt: new Date('2026-11-26T08:00:00Z'),
+    };
+    await queueMail(pool, { ...mail, id: randomUUID() }, clock.now());
+    clock.advance(MINUTE);
+    await queueMail(pool, { ...mail, id: randomUUID(), key: 'b' }, clock.now());
+    expect(await readOutboxState(pool, clock.now())).toEqual({ waiting: 2, oldestSeconds: 60 });
+    await sendDueMails(options());
+    expect(await readOutboxState(pool, clock.now())).toEqual({ waiting: 0, oldestSeconds: 0 });
   });
 });
