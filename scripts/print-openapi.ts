@@ -16,6 +16,8 @@ const rest = createRestRoutes({
     close: unused,
   },
   authenticate: unused,
+  authenticateSession: unused,
+  publicUrl: 'http://localhost:4000',
   challenge: () => undefined,
   clock: systemClock,
   keys: [Buffer.alloc(32)],

@@ -1,7 +1,6 @@
 /** The composition root: everything is wired here, by hand. */
 import type { Server } from 'node:http';
 import type { Hono } from 'hono';
-import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/accounts.ts';
 import { createActRecord } from './accounts/act-record.ts';
 import { PASSWORD_GATE } from './accounts/password-check.ts';
@@ -32,6 +31,7 @@ import { createMailTransport } from './platform/mail/transport.ts';
 import { createMetrics } from './platform/metrics/metrics.ts';
 import type { Prepared } from './prepare.ts';
 import { createRoutes } from './routes.ts';
+import { openTracing } from './tracing.ts';
 import { startDeliveries } from './webhooks/deliveries.ts';
 import { createLaneQueue } from './webhooks/lane-queue.ts';
 import { startUpdates } from './webhooks/updates.ts';
@@ -158,6 +158,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     ownSessions: accounts.ownSessions,
     connectedApps: consents.connectedApps,
     resetSecondFactor: people.resetSecondFactor,
+    clientReviews: oauth.clientReviews,
     authenticate: async (headers) => {
       const authorization = headers.get('authorization');
       return authorization === null
@@ -201,6 +202,8 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       ...webhooks,
       tenancy,
       authenticate: oauth.authenticate,
+      authenticateSession: accounts.viewers.authenticate,
+      publicUrl,
       challenge: oauth.challenge,
       corsOrigins: config.corsOrigins,
     },
@@ -280,11 +283,4 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       await tracing?.close();
     },
   };
-}
-
-/** Loaded only where it is set up: it is the heaviest of all packages. */
-async function openTracing({ tracing }: Config, onError: (error: Error) => void) {
-  if (tracing === undefined) return undefined;
-  const { startTracing } = await import('./platform/tracing/opentelemetry.ts');
-  return startTracing({ ...tracing, serviceVersion: packageJson.version, onError });
 }

@@ -40,6 +40,7 @@ export type RoutesOptions = {
  * | /metrics | what is measured | loopback, or METRICS_TOKEN |
  * | /api/oauth/*, /.well-known/* | the authorization server | client authentication, where the endpoint asks for it |
  * | /api/me, /api/events, /api/event-types, /api/webhooks/* | REST | bearer token; scope and role in the feature |
+ * | /api/oauth/clients | REST for people: OAuth clients | session; Origin or X-Requested-With for what changes something |
  * | /api/openapi.json | what REST and OAuth are made of, as OpenAPI 3.1 | none |
  * | /docs | the same as a page, with the files it is made of | none |
  * | /api/oauth/authorize | the page that asks a person | session; CSRF token and Origin of the decision |

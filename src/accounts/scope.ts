@@ -57,14 +57,17 @@ export type ScopeInfo = {
   readonly name: Scope;
   readonly description: string;
   readonly risk: ScopeEntry['risk'];
+  /** The scopes that it is good for as well. */
+  readonly contains: readonly Scope[];
 };
 
 /** Every scope there is, in the order people should read them. */
 export const SCOPES: readonly ScopeInfo[] = Object.entries(CATALOGUE).map(
-  ([name, { description, risk }]) => ({
+  ([name, { description, risk, contains }]) => ({
     name: name as Scope, // The keys of CATALOGUE are the scopes.
     description,
     risk,
+    contains,
   }),
 );
 

@@ -1,5 +1,6 @@
 /** From a session to the viewer of a request: who comes with its cookie, and what it takes to be let in. */
 
+import { PLATFORM } from '../audit/entry.ts';
 import { AppError } from '../lib/errors.ts';
 import type { Cookie } from '../platform/http/cookies.ts';
 import type { Session, Sessions } from './session.ts';
@@ -19,7 +20,8 @@ export type SessionViewersDeps = {
 export type SessionViewers = {
   /**
    * The viewer of the session whose cookie the request carries; null without one, and for a page of another origin.
-   * Errors: `UNAUTHENTICATED` when the session has ended, acts for no organization, or lacks a second factor.
+   * Errors: `UNAUTHENTICATED` when the session has ended, lacks a second factor, or acts for no organization, as only an
+   * admin of the platform may.
    */
   readonly authenticate: (headers: Headers) => Promise<Viewer | null>;
   /** Those of the viewers whose sessions are alive and whose users are still what they were. */
@@ -59,7 +61,7 @@ export function lacksSecondFactor({ role, isPlatformAdmin, secondFactorAt }: Ses
 }
 
 function viewerOf(session: Session, publicUrl: string): Viewer {
-  const { organizationId, role } = session;
+  const { organizationId, role } = placeOf(session);
   if (organizationId === null || role === null) {
     const message = `The session acts for no organization; choose one at ${publicUrl}/account.`;
     throw new AppError('UNAUTHENTICATED', message);
@@ -76,6 +78,16 @@ function viewerOf(session: Session, publicUrl: string): Viewer {
     session: { id: session.id, isPlatformAdmin: session.isPlatformAdmin },
   };
 }
+
+/** Where the session acts. An admin of the platform may do so for no organization. */
+function placeOf({ organizationId, role, isPlatformAdmin }: Session): PlaceOf {
+  if (isPlatformAdmin && (organizationId === null || role === null)) {
+    return { organizationId: PLATFORM, role: 'NONE' };
+  }
+  return { organizationId, role };
+}
+
+type PlaceOf = { readonly organizationId: string | null; readonly role: Viewer['role'] | null };
 
 function isHeld(viewer: Viewer, held: Awaited<ReturnType<Sessions['findHeld']>>): boolean {
   const now = held.get(viewer.session?.id ?? '');

@@ -4,9 +4,14 @@ import { AppError } from '../lib/errors.ts';
 import type { Tenancy, Tx, Unit } from '../platform/database/tenancy.ts';
 import type { TenantIdentity, TenantRole } from '../platform/database/tenant-pool.ts';
 import { holdsScope, type Scope } from './scope.ts';
+import type { MemberRole } from './statements.ts';
 
-/** A person signed in (session), a client acting for a person, or a client acting for its organization. */
+/**
+ * A person signed in (session), a client acting for a person, or a client acting for its organization; with the role NONE an
+ * admin of the platform who is signed in and acts for no organization.
+ */
 export type Viewer = {
+  /** The nil UUID with the role NONE. */
   readonly organizationId: string;
   readonly role: TenantRole;
   /** Null: a client acts for its organization. */
@@ -27,7 +32,7 @@ export type Viewer = {
 export type ViewerSession = { readonly id: string; readonly isPlatformAdmin: boolean };
 
 /** What an operation asks of its viewer: one of the roles (a session's or a user token's) and the scope (a token's). */
-export type Requirement = { readonly scope: Scope; readonly roles: readonly Exclude<TenantRole, 'CLIENT'>[] };
+export type Requirement = { readonly scope: Scope; readonly roles: readonly MemberRole[] };
 
 /** What only a person who is signed in may, in one of the roles: no token is good for it. */
 export type SessionRequirement = { readonly scope: null; readonly roles: Requirement['roles'] };
@@ -59,7 +64,8 @@ export function requestContext(
 /** Refuses (`FORBIDDEN`, naming the scope or the role) unless the viewer's role and its token's scopes both allow it. */
 export function authorize(viewer: Viewer, requirement: Requirement | SessionRequirement): void {
   if (viewer.scopes !== null) authorizeToken(viewer.scopes, requirement.scope);
-  if (viewer.role !== 'CLIENT' && !requirement.roles.includes(viewer.role)) {
+  const { role } = viewer;
+  if (role !== 'CLIENT' && (role === 'NONE' || !requirement.roles.includes(role))) {
     throw new AppError('FORBIDDEN', `This needs the role ${requirement.roles.join(' or ')}.`);
   }
 }

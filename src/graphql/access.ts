@@ -1,4 +1,5 @@
 /** Who may use a field: declared beside the field, checked before it resolves, and listed by a test. */
+import { requirePlatformAdmin } from '../accounts/platform-admin.ts';
 import {
   authorize,
   type Requirement,
@@ -10,9 +11,10 @@ import { requireViewer } from './context.ts';
 
 /**
  * `anyone`: also without credentials; `signed in`: any viewer, the rest is decided for what is asked for; `session`:
- * somebody who has signed in, about the own account, for which there is no scope.
+ * somebody who has signed in, about the own account, for which there is no scope; `platform admin`: an admin of the
+ * platform who has signed in, about what belongs to no organization or to any.
  */
-export type Access = 'anyone' | 'signed in' | 'session' | Requirement | SessionRequirement;
+export type Access = 'anyone' | 'signed in' | 'session' | 'platform admin' | Requirement | SessionRequirement;
 
 /** The options of a field that declares its access. */
 export function access(required: Access) {
@@ -25,6 +27,7 @@ export function checkAccess(viewer: Viewer | null, required: Access): true {
   const present = requireViewer(viewer);
   if (required === 'signed in') return true;
   if (required === 'session') requireSession(present);
+  else if (required === 'platform admin') requirePlatformAdmin(present);
   else authorize(present, required);
   return true;
 }

@@ -4,6 +4,14 @@
  * a session to requests of any page; a token it adds to none.
  */
 
+import {
+  findForgery,
+  hasPreflightHeader,
+  isFromOurPage,
+  type OwnPages,
+  PREFLIGHT_HEADERS,
+} from '../platform/http/forged-session.ts';
+
 export type BrowserGuard = {
   /** Whether pages of this origin may use the API. */
   readonly isAllowedOrigin: (origin: string) => boolean;
@@ -14,13 +22,6 @@ export type BrowserGuard = {
 };
 
 const PREFLIGHT_SECONDS = 7_200;
-/** Each of them makes a browser ask first, which is all that is wanted of them. */
-const PREFLIGHT_HEADERS = [
-  'graphql-require-preflight',
-  'apollo-require-preflight',
-  'x-graphql-yoga-csrf',
-  'x-requested-with',
-];
 const ALLOWED_HEADERS = ['content-type', 'authorization', 'accept', 'last-event-id', ...PREFLIGHT_HEADERS];
 const EXPOSED_HEADERS = ['retry-after', 'www-authenticate', 'ratelimit', 'ratelimit-policy'];
 const JSON_BODY = /^application\/(graphql\+)?json\s*(;|$)/i;
@@ -88,28 +89,10 @@ function isUnforgeable(headers: Headers): boolean {
  * Who comes with cookies and without a token may be a session. The type of the body is not enough for it: browsers
  * have let pages send JSON without asking before. Which cookie is the session's does not matter here.
  */
-function refuseForgedSession(
-  headers: Headers,
-  { ownOrigin, isAllowedOrigin }: { readonly ownOrigin: string } & Pick<BrowserGuard, 'isAllowedOrigin'>,
-): Response | undefined {
-  if (!headers.has('cookie') || headers.has('authorization') || isFromOurPage(headers)) return undefined;
-  const origin = headers.get('origin');
-  if (origin === ownOrigin) return undefined;
-  if (origin !== null && !isAllowedOrigin(origin)) {
-    return refuse(403, 'CSRF_PREVENTED', 'Pages of another origin cannot use a session.');
-  }
-  if (hasPreflightHeader(headers)) return undefined;
-  const message = `A request with cookies needs one of the headers ${PREFLIGHT_HEADERS.join(', ')}.`;
-  return refuse(403, 'CSRF_PREVENTED', message);
-}
-
-function hasPreflightHeader(headers: Headers): boolean {
-  return PREFLIGHT_HEADERS.some((name) => headers.has(name));
-}
-
-/** Browsers say so themselves; no page can make them (Fetch Metadata). */
-function isFromOurPage(headers: Headers): boolean {
-  return headers.get('sec-fetch-site') === 'same-origin';
+function refuseForgedSession(headers: Headers, pages: OwnPages): Response | undefined {
+  if (!headers.has('cookie') || headers.has('authorization')) return undefined;
+  const forgery = findForgery(headers, pages);
+  return forgery === undefined ? undefined : refuse(403, 'CSRF_PREVENTED', forgery);
 }
 
 function refuse(status: number, code: string, message: string): Response {

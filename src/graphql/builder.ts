@@ -34,6 +34,7 @@ import type {
 } from '../generated/prisma/client.ts';
 import type { PillarXp } from '../learning/pillar.ts';
 import type { Count } from '../lib/page.ts';
+import type { ClientRecord } from '../oauth/client-record.ts';
 import type { ConnectedApp } from '../oauth/connected-app-statements.ts';
 import type { Consent } from '../oauth/consent-statements.ts';
 import type { AttemptRecord } from '../webhooks/delivery-batch.ts';
@@ -80,6 +81,8 @@ type Objects = {
   MembershipConnection: Connection<Membership>;
   OAuthConsent: Consent;
   OAuthConsentConnection: Connection<Consent>;
+  OAuthClient: ClientRecord;
+  OAuthClientConnection: Connection<ClientRecord>;
   Organization: Organization;
   Replay: Replay;
   ReplayConnection: Connection<Replay>;

@@ -7,6 +7,7 @@ import { type RequestOrigin, sourceOf } from '../audit/entry.ts';
 import { platformViewer } from '../audit/list.ts';
 import { AppError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
+import type { ClientReviews } from '../oauth/client-review.ts';
 import type { ConnectedApps } from '../oauth/connected-app.ts';
 import type { Tenancy } from '../platform/database/tenancy.ts';
 import type { WebhookContext, WebhookDependencies } from '../webhooks/context.ts';
@@ -24,6 +25,8 @@ export type Features = {
   readonly connectedApps: ConnectedApps;
   /** Of a user, by the viewer. Errors: those of `resetSecondFactor`. */
   readonly resetSecondFactor: (userId: string) => ReturnType<ResetSecondFactor>;
+  /** For admins of the platform; each asks for one itself. */
+  readonly clientReviews: ClientReviews;
   /** Forget what they hold whenever something was written. */
   readonly loaders: Loaders;
 };
@@ -62,6 +65,7 @@ export type ContextDependencies = {
   readonly ownSessions: OwnSessions;
   readonly connectedApps: ConnectedApps;
   readonly resetSecondFactor: ResetSecondFactor;
+  readonly clientReviews: ClientReviews;
 };
 
 /** The context of one operation. It costs nothing until a resolver asks for the features. */
@@ -98,7 +102,15 @@ export function requireViewer(viewer: Viewer | null): Viewer {
 }
 
 function openFeatures(
-  { tenancy, webhooks, people, ownSessions, connectedApps, resetSecondFactor }: ContextDependencies,
+  {
+    tenancy,
+    webhooks,
+    people,
+    ownSessions,
+    connectedApps,
+    resetSecondFactor,
+    clientReviews,
+  }: ContextDependencies,
   viewer: Viewer,
   origin: RequestOrigin,
 ) {
@@ -124,6 +136,7 @@ function openFeatures(
     ownSessions,
     connectedApps,
     resetSecondFactor: (userId: string) => resetSecondFactor(viewer, userId, origin),
+    clientReviews,
     get loaders() {
       return loaders;
     },

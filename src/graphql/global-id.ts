@@ -12,6 +12,7 @@ export const NODE_TYPES = [
   'Learner',
   'Membership',
   'OAuthConsent',
+  'OAuthClient',
   'Organization',
   'Quest',
   'Replay',

@@ -22,6 +22,11 @@ import { addLearningMutations } from './types/learning-mutations.ts';
 import { addMembership } from './types/membership.ts';
 import { addMembershipMutations } from './types/membership-mutations.ts';
 import { addNode } from './types/node.ts';
+import { addOAuthClient } from './types/oauth-client.ts';
+import { addOAuthClientMutations } from './types/oauth-client-mutations.ts';
+import { addOAuthClientQueries } from './types/oauth-client-queries.ts';
+import { addOAuthClientReview } from './types/oauth-client-review.ts';
+import { addOAuthClientSecrets } from './types/oauth-client-secrets.ts';
 import { addConsent } from './types/oauth-consent.ts';
 import { addOrganization } from './types/organization.ts';
 import { addQuest } from './types/quest.ts';
@@ -75,6 +80,11 @@ export function createSchema(options: BuilderOptions = { onUnusedQuery: null }):
   addAuditEntry(builder);
   addAuditLog(builder);
   addScope(builder);
+  const clientRefs = addOAuthClient(builder);
+  addOAuthClientQueries(builder);
+  addOAuthClientMutations(builder, clientRefs);
+  addOAuthClientSecrets(builder);
+  addOAuthClientReview(builder);
   addLive(builder);
   return builder.toSchema();
 }

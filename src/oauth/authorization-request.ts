@@ -10,7 +10,7 @@ import { type AuthorizationParameters, readParameters } from './authorization-pa
 import type { Destination } from './authorization-response.ts';
 import { type PresentedClient, selectPresentedClient } from './authorization-statements.ts';
 import { isClientId } from './client.ts';
-import { findFlowRefusal } from './client-standing.ts';
+import { findFlowRefusal, findStatusRefusal } from './client-standing.ts';
 import { OAuthError } from './error.ts';
 import { isCodeChallenge } from './pkce.ts';
 import { matchRedirectUri, type RedirectUriFault } from './redirect-uri-match.ts';
@@ -57,7 +57,7 @@ export async function openRequest(
   if (clientId === undefined) return { fault: 'client_id_missing' };
   const client = await findClient(pool, clientId);
   if (client === undefined) return { fault: 'client_unknown' };
-  if (client.status !== 'APPROVED') return { fault: 'client_not_approved', client };
+  if (findStatusRefusal(client.status) !== undefined) return { fault: 'client_not_approved', client };
   const sent = values.get('redirect_uri');
   const match = matchRedirectUri(client, sent);
   if ('fault' in match) return { ...match, client, sent };

@@ -14,6 +14,7 @@ import { createAccessTokenVerifier } from './access-token-verifier.ts';
 import { authenticateBearer, type BearerRequest, challenge } from './bearer.ts';
 import { cleanUpAccessTokens } from './clean-up.ts';
 import { createClients } from './client.ts';
+import { type ClientReviews, createClientReviews } from './client-review.ts';
 import type { ReuseReport } from './exchange.ts';
 import { authorizationCodeGrant } from './grant-authorization-code.ts';
 import { clientCredentialsGrant } from './grant-client-credentials.ts';
@@ -54,6 +55,8 @@ export type OAuth = {
   readonly findHeld: (viewers: readonly Viewer[]) => Promise<ReadonlySet<Viewer>>;
   /** Ends all tokens of a user: on a password change and on deactivation. Takes part in the transaction it is given. */
   readonly revokeGrantsOfUser: (userId: string, db?: Queryable) => Promise<number>;
+  /** Clients of all organizations, for admins of the platform. */
+  readonly clientReviews: ClientReviews;
   /** The WWW-Authenticate header for a refusal; undefined when there is none to give. */
   readonly challenge: (error: AppError) => string | undefined;
   /** Deletes what has expired; answers how many access tokens that were. For a scheduled job. */
@@ -84,6 +87,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     authenticate: (request) => authenticateBearer(request, verifier.verify),
     findHeld: verifier.findHeld,
     revokeGrantsOfUser: (userId, db = pool) => revokeGrantsOfUser(db, userId, clock.now()),
+    clientReviews: createClientReviews({ pool, clock }),
     challenge: (error) => challenge(error, resourceMetadata),
     cleanUp: () => cleanUpAccessTokens({ pool, clock }),
     keepSigningKeys: () => keepSigningKeys(deps),

@@ -103,7 +103,7 @@ async function insert(
 /** The clients of the viewer's organization, newest first. Errors: `FORBIDDEN`. */
 export async function listClients(
   context: ClientContext,
-  filter: Pick<ClientFilter, 'status' | 'awaitsReview'>,
+  filter: Omit<ClientFilter, 'organizationId' | 'id'>,
   page: PageRequest,
 ): Promise<Page<ClientRecord>> {
   authorize(context.viewer, MAY_MANAGE_CLIENTS);
@@ -116,7 +116,7 @@ export async function listClients(
 /** How many `listClients` would list. Errors: `FORBIDDEN`. */
 export async function countOwnClients(
   context: ClientContext,
-  filter: Pick<ClientFilter, 'status' | 'awaitsReview'>,
+  filter: Omit<ClientFilter, 'organizationId' | 'id'>,
 ): Promise<Count> {
   authorize(context.viewer, MAY_MANAGE_CLIENTS);
   const { organizationId } = context.viewer;

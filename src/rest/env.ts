@@ -15,6 +15,13 @@ export type RestDependencies = WebhookDependencies &
     readonly tenancy: Tenancy;
     /** The viewer that the request's bearer token stands for. Throws `UNAUTHENTICATED` and the like. */
     readonly authenticate: (request: BearerRequest) => Promise<Viewer>;
+    /**
+     * The viewer of the session whose cookie the request carries; null without one. Throws `UNAUTHENTICATED` for one that
+     * has ended.
+     */
+    readonly authenticateSession: (headers: Headers) => Promise<Viewer | null>;
+    /** Where the server is reached. */
+    readonly publicUrl: string;
     /** The WWW-Authenticate header for a refusal; undefined when there is none to give. */
     readonly challenge: (error: AppError) => string | undefined;
     /** Origins whose pages may call; none, if left out. */

@@ -1,6 +1,6 @@
 /** Who calls: the bearer token becomes the context that the features are called with. */
 import type { Context, MiddlewareHandler } from 'hono';
-import { authorize, type Requirement, requestContext } from '../accounts/viewer.ts';
+import { authorize, type Requirement, requestContext, type Viewer } from '../accounts/viewer.ts';
 import type { RequestOrigin } from '../audit/entry.ts';
 import { AppError } from '../lib/errors.ts';
 import type { RestDependencies, RestEnv } from './env.ts';
@@ -20,9 +20,15 @@ export function createGuard(deps: RestDependencies): Guard {
       throw new AppError('UNAUTHENTICATED', 'This needs an access token, not a session.');
     c.set('organizationId', viewer.organizationId);
     if (requirement !== undefined) authorize(viewer, requirement);
-    c.set('context', { ...requestContext(deps.tenancy, viewer, originOf(c)), ...featureDependencies(deps) });
+    enter(deps, c, viewer);
     await next();
   };
+}
+
+/** Gives the handler the features on behalf of the viewer. */
+export function enter(deps: RestDependencies, c: Context<RestEnv>, viewer: Viewer): void {
+  c.set('organizationId', viewer.organizationId);
+  c.set('context', { ...requestContext(deps.tenancy, viewer, originOf(c)), ...featureDependencies(deps) });
 }
 
 /** Adds the challenge to a refusal (RFC 9110 11.6.1); the error itself is printed by the HTTP shell. */

@@ -33,11 +33,13 @@ export function addMe(app: RestApp, guard: Guard): void {
 }
 
 function printMe(viewer: Viewer): z.infer<typeof me> {
+  const { role } = viewer;
+  if (role === 'NONE') throw new Error('A token acts for an organization.');
   return {
     organization_id: viewer.organizationId,
     user_id: viewer.userId,
     client_id: viewer.clientId,
-    role: viewer.role,
+    role,
     scopes: [...(viewer.scopes ?? [])],
     expires_at: viewer.expiresAt.toISOString(),
   };

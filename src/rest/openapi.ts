@@ -11,7 +11,7 @@ import { CLIENT_SCHEME, oauthDefinitions } from '../oauth/openapi.ts';
 import { healthDefinitions } from '../platform/http/health-openapi.ts';
 import type { RestApp } from './env.ts';
 import { EXAMPLE_IDS } from './parameters.ts';
-import { json, SECURITY_SCHEMES } from './responses.ts';
+import { json, SECURITY_SCHEMES, SESSION_SCHEME } from './responses.ts';
 
 export type OpenApiOptions = {
   /** The routes of this door. */
@@ -36,6 +36,10 @@ const self = createRoute({
 
 const TAGS = [
   { name: 'OAuth', description: 'How a client gets a token, and what it is signed with.' },
+  {
+    name: 'OAuth clients',
+    description: 'Registered by admins who have signed in, approved by the platform.',
+  },
   { name: 'Token', description: 'What a token stands for.' },
   { name: 'Events', description: 'The catalogue, and emitting.' },
   { name: 'Webhook subscriptions', description: 'Which URL wants which events.' },
@@ -68,6 +72,7 @@ export function describeApi({ rest, publicUrl }: OpenApiOptions): OpenApiDocumen
   registry.registerComponent('securitySchemes', oauth2, clientCredentials(base + TOKEN_PATH));
   registry.registerComponent('securitySchemes', bearer, ACCESS_TOKEN);
   registry.registerComponent('securitySchemes', CLIENT_SCHEME, CLIENT_SECRET);
+  registry.registerComponent('securitySchemes', SESSION_SCHEME, sessionCookie(base));
   return collected.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -96,6 +101,17 @@ const CLIENT_SECRET = {
   scheme: 'basic',
   description: 'client_id and client_secret of the client (RFC 6749 2.3.1).',
 } as const;
+
+/** The cookie's name is that of accounts/accounts.ts. */
+function sessionCookie(base: string) {
+  return {
+    type: 'apiKey' as const,
+    in: 'cookie' as const,
+    name: base.startsWith('https:') ? '__Host-optio_session' : 'optio_session',
+    description:
+      'The session of a person who has signed in at /login. What changes something needs the header X-Requested-With, or to come from a page of this server.',
+  };
+}
 
 function clientCredentials(tokenUrl: string) {
   const scopes = Object.fromEntries(SCOPES.map(({ name, description }) => [name, description]));

@@ -13,6 +13,7 @@ export const EXAMPLE_IDS = {
   subscription: '019ab0c4-7d1e-7c5a-9f00-2b8f6f0d6a11',
   delivery: '019ab0c4-7d1f-7b3d-8a52-6c0e4f9d1b22',
   replay: '019ab0c4-7d20-7d61-9c11-0e5a7b3c2d33',
+  client: '019ab0c4-7d20-7f4e-9b63-7d1f5a0e2c33',
 } as const;
 const EXAMPLE_ID = '019ab0c4-7d1e-7000-8000-000000000001';
 

@@ -106,6 +106,14 @@ export function needs(requirement?: Requirement) {
   return SECURITY_SCHEMES.map((scheme) => ({ [scheme]: scopes }));
 }
 
+/** The security scheme of routes that no token is good for. */
+export const SESSION_SCHEME = 'session';
+
+/** The security of a route for a person who has signed in. */
+export function needsSession() {
+  return [{ [SESSION_SCHEME]: [] as string[] }];
+}
+
 function describeRefusal(status: RefusalStatus) {
   const { code, when, detail } = REFUSALS[status];
   const example = makeProblem(code, detail, EXAMPLE_REQUEST);

@@ -11,7 +11,9 @@ import { addEvents } from './events.ts';
 import { refuseFaults } from './faults.ts';
 import { bearerChallenge, createGuard } from './guard.ts';
 import { addMe } from './me.ts';
+import { addOAuthClients } from './oauth-clients.ts';
 import { addReplays } from './replays.ts';
+import { createSessionGuard } from './session-guard.ts';
 import { addStatistics } from './statistics.ts';
 import { addSubscriptions } from './subscriptions.ts';
 import { addTestEvents } from './test-events.ts';
@@ -32,5 +34,6 @@ export function createRestRoutes(deps: RestDependencies): RestApp {
   addTestEvents(app, guard);
   addStatistics(app, guard);
   addReplays(app, guard);
+  addOAuthClients(app, createSessionGuard(deps));
   return app;
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { User } from '../../src/accounts/statements.ts';
 import type { Viewer } from '../../src/accounts/viewer.ts';
+import { PLATFORM } from '../../src/audit/entry.ts';
 import { PASSWORD } from './people.ts';
 import { openSite, type Site, type Visitor } from './site.ts';
 
@@ -53,6 +54,23 @@ describe('the viewer of a session', () => {
       code: 'UNAUTHENTICATED',
       message: expect.stringContaining('/account'),
     });
+  });
+
+  it('is an admin of the platform also without an organization, where the role is none', async () => {
+    await site.sql('DELETE FROM memberships WHERE user_id = $1', [ada.id]);
+    await expect(authenticate()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await site.sql('UPDATE users SET is_platform_admin = true WHERE id = $1', [ada.id]);
+    expect(await viewerNow()).toMatchObject({
+      organizationId: PLATFORM,
+      role: 'NONE',
+      userId: ada.id,
+      session: { isPlatformAdmin: true },
+    });
+    // In an organization it acts as what it is there.
+    await site.join(ada, north, 'STUDENT');
+    visitor = site.browse();
+    await visitor.signIn(ada.email, PASSWORD);
+    expect(await viewerNow()).toMatchObject({ organizationId: north, role: 'STUDENT' });
   });
 
   it('is nobody without the cookie, and to a page of another origin', async () => {

@@ -66,7 +66,7 @@ async function ask(
     (one) => one.path.startsWith(path.split('{version}')[0] ?? '') && one.path.length > path.length,
   );
   const url = path.includes('{version}') ? (file?.path ?? path) : path.replaceAll(/\{\w+\}/g, 'some');
-  const isForm = !path.startsWith('/api/') || path.startsWith('/api/oauth/');
+  const isForm = !path.startsWith('/api/') || /^\/api\/oauth\/(?!clients)/.test(path);
   const body = isForm
     ? new URLSearchParams(
         path === '/graphql'
@@ -127,6 +127,25 @@ describe('Without credentials', () => {
     expect([status, JSON.parse(text)]).toMatchObject([401, { error: 'invalid_client' }]);
   });
 
+  test.for(routesOf('session, for programs'))('%s is 401, and 403 to another page', async (route) => {
+    const others = [
+      {},
+      { cookie: 'optio_session=abc', 'x-requested-with': 'curl' },
+      { authorization: 'Bearer abc' },
+      { origin: PUBLIC_URL },
+    ];
+    for (const headers of others) expect((await ask(route, { headers })).status).toBe(401);
+    if (route.startsWith('GET ')) return;
+    for (const origin of [
+      {},
+      { origin: 'https://evil.example', 'x-requested-with': 'x' },
+      { origin: 'null' },
+    ]) {
+      const headers = { cookie: 'optio_session=abc', ...origin };
+      expect((await ask(route, { headers })).status).toBe(403);
+    }
+  });
+
   test.for(routesOf('session'))('%s leads to the sign-in page', async (route) => {
     for (const headers of [{}, { cookie: 'optio_session=abc' }]) {
       const answer = await ask(route, { headers: { origin: PUBLIC_URL, ...headers } });
@@ -169,6 +188,6 @@ describe('Without credentials', () => {
   });
 
   test('no guard is left out here', () => {
-    expect(GUARDS).toHaveLength(10);
+    expect(GUARDS).toHaveLength(11);
   });
 });

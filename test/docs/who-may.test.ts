@@ -31,8 +31,10 @@ const document = describeApi({
 });
 const routes = Object.entries(document.paths ?? {}).flatMap(([path, methods]) =>
   Object.entries(methods ?? {}).flatMap(([method, { security }]) => {
+    const name = `${method.toUpperCase()} ${path}`;
+    if (security?.some((one: object) => 'session' in one)) return [[name, 'none'] as const];
     const needed = security?.find((one: object) => 'oauth2' in one);
-    return needed === undefined ? [] : [[`${method.toUpperCase()} ${path}`, needed['oauth2'][0]] as const];
+    return needed === undefined ? [] : [[name, needed['oauth2'][0]] as const];
   }),
 );
 
@@ -75,8 +77,7 @@ function declarations(row: OperationRow | undefined): readonly unknown[] {
   const { roles, scope } = row;
   if (scope === 'anyone') return ['anyone'];
   if (scope === 'any') return ['signed in'];
-  // That it is an admin of the platform, the feature asks.
-  if (roles.includes('platform admin')) return ['session'];
+  if (roles.includes('platform admin')) return ['platform admin'];
   if (scope === 'none') return [{ scope: null, roles }, ...(roles.length === 3 ? ['session'] : [])];
   return [{ scope, roles }];
 }

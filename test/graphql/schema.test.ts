@@ -48,7 +48,7 @@ describe('Who may', () => {
     expect(isAccess(field.extensions['access'])).toBe(true);
   });
 
-  test('changes nothing without a scope; what no token may is an admin’s, or about the own sessions or accounts', () => {
+  test('changes nothing without a scope; what no token may is an admin’s, the platform’s, or about the own sessions or accounts', () => {
     const all = rootFields.filter(([name]) => name.startsWith('Mutation.'));
     const own = all.filter(([, field]) => field.extensions['access'] === 'session');
     expect(own.map(([name]) => name).toSorted()).toEqual([
@@ -57,7 +57,9 @@ describe('Who may', () => {
       'Mutation.resetSecondFactor',
       'Mutation.revokeConnectedApp',
     ]);
-    const mutations = all.filter((mutation) => !own.includes(mutation));
+    const platform = all.filter(([, field]) => field.extensions['access'] === 'platform admin');
+    expect(platform.map(([name]) => name)).toEqual(['Mutation.reviewOAuthClient']);
+    const mutations = all.filter((mutation) => ![...own, ...platform].includes(mutation));
     expect(mutations.length).toBeGreaterThan(8);
     for (const [, field] of mutations) {
       const { scope, roles } = field.extensions['access'] as SessionRequirement | Requirement; // As the test above says.
@@ -90,9 +92,13 @@ describe('Who may', () => {
     ]);
   });
 
-  test('is anyone for the viewer and the scopes only', () => {
+  test('is anyone for the viewer and for catalogues that hold nothing of anybody only', () => {
     const open = rootFields.filter(([, field]) => field.extensions['access'] === 'anyone');
-    expect(open.map(([name]) => name).toSorted()).toEqual(['Query.scopes', 'Query.viewer']);
+    expect(open.map(([name]) => name).toSorted()).toEqual([
+      'Query.oauthClientPresets',
+      'Query.scopes',
+      'Query.viewer',
+    ]);
   });
 });
 
@@ -120,7 +126,7 @@ test('knows every node by its global id', () => {
 });
 
 function isAccess(access: unknown): boolean {
-  if (access === 'anyone' || access === 'signed in' || access === 'session') return true;
+  if (['anyone', 'signed in', 'session', 'platform admin'].some((known) => known === access)) return true;
   const { scope, roles } = (access ?? {}) as { scope?: unknown; roles?: unknown }; // Whatever was declared.
   const isKnown = scope === null || (typeof scope === 'string' && isScope(scope));
   return isKnown && Array.isArray(roles) && roles.length > 0;

@@ -12,6 +12,8 @@ import type { WebSockets } from '../../src/graphql/websocket.ts';
 import { type TurnableClock, turnableClock } from '../../src/lib/clock.ts';
 import { AppError } from '../../src/lib/errors.ts';
 import { newId } from '../../src/lib/ids.ts';
+import { createClientReviews } from '../../src/oauth/client-review.ts';
+import { createPool } from '../../src/platform/database/pool.ts';
 import { createTenancy, type Tenancy } from '../../src/platform/database/tenancy.ts';
 import { createTestDatabase, query, TEST_KEY, type TestDatabase } from '../support/database.ts';
 import { ADMIN_ID, NORTH, NOW, SOUTH, VIEWERS } from './viewers.ts';
@@ -61,6 +63,7 @@ export async function startServer(
   await seed(sql);
   const tenancy = createTenancy({ url: database.urls.tenantUrl, maxConnections: 4, onIdleError: () => {} });
   const clock = turnableClock(NOW);
+  const authPool = createPool({ url: database.urls.authUrl, maxConnections: 2, onIdleError: () => {} });
   const logged: TestServer['logged'] = [];
   const woken: string[] = [];
   const options: GraphQLServerOptions = {
@@ -76,6 +79,7 @@ export async function startServer(
     ownSessions: NO_SESSIONS,
     connectedApps: NO_APPS,
     resetSecondFactor: refuse,
+    clientReviews: createClientReviews({ pool: authPool, clock }),
     authenticate,
     challenge: ({ code }) => (code === 'UNAUTHENTICATED' ? 'Bearer realm="test"' : undefined),
     logError: (details) => void logged.push(details),
@@ -101,7 +105,7 @@ export async function startServer(
       await sockets.close();
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
-      await tenancy.close();
+      await Promise.all([tenancy.close(), authPool.end()]);
       if (given === undefined) await database.drop();
     },
   };

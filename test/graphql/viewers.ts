@@ -1,5 +1,6 @@
 /** The organizations and tokens that the tests of the GraphQL door know. */
 import type { Viewer } from '../../src/accounts/viewer.ts';
+import { PLATFORM } from '../../src/audit/entry.ts';
 import { newId } from '../../src/lib/ids.ts';
 
 export const NORTH = '019a0000-0000-7000-8000-00000000000a';
@@ -23,6 +24,14 @@ export const VIEWERS: Readonly<Record<string, Viewer>> = {
   'north-admin-token': person('ADMIN', ALL_SCOPES),
   'north-student': person('STUDENT', null),
   'north-student-token': person('STUDENT', ALL_SCOPES),
+  'south-admin': { ...person('ADMIN', null), organizationId: SOUTH },
+  /** An admin of the platform who is a member nowhere. */
+  platform: {
+    ...person('ADMIN', null),
+    organizationId: PLATFORM,
+    role: 'NONE',
+    session: { id: newId(), isPlatformAdmin: true },
+  },
 };
 
 function client(organizationId: string, scopes: readonly string[]): Viewer {

@@ -3,9 +3,11 @@ import { z } from 'zod';
 import { type Client, connectClient } from '../support/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { CLIENT, type RunningServer, startServer } from '../support/server.ts';
+import { signIn } from '../support/sign-in.ts';
 
 const Operation = z.object({
   operationId: z.string(),
+  security: z.array(z.record(z.string(), z.unknown())).optional(),
   requestBody: z
     .object({
       content: z.record(
@@ -19,7 +21,12 @@ const Operation = z.object({
 const Document = z.object({
   paths: z.record(z.string(), z.record(z.string(), Operation)),
   components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
-  'x-example-ids': z.object({ subscription: z.string(), delivery: z.string(), replay: z.string() }),
+  'x-example-ids': z.object({
+    subscription: z.string(),
+    delivery: z.string(),
+    replay: z.string(),
+    client: z.string(),
+  }),
 });
 type Document = z.infer<typeof Document>;
 
@@ -29,14 +36,24 @@ const OF_A_USER = ['authorize', 'requestToken with a code', 'requestToken with a
 /** The delivery of the examples has not ended, so there is nothing to replay: 409. */
 const NOT_YET = ['replayDelivery'];
 
+const ADMIN = { email: 'head@school.example', password: 'a walk in the rain' };
+
 let database: TestDatabase;
 let server: RunningServer;
 let client: Client;
 let document: Document;
+/** Of the first admin, who has signed in. */
+let cookie: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  server = await startServer({ DATABASE_URL: database.ownerUrl });
+  server = await startServer({
+    DATABASE_URL: database.ownerUrl,
+    BOOTSTRAP_ADMIN_EMAIL: ADMIN.email,
+    BOOTSTRAP_ADMIN_PASSWORD: ADMIN.password,
+  });
+  const publicUrl = (await server.said(/Sign in +(\S+)\/login/))?.[1] ?? '';
+  cookie = await signIn(server, { ...ADMIN, publicUrl });
   client = await connectClient(server);
   document = Document.parse((await client.get('/api/openapi.json')).body);
 });
@@ -52,6 +69,8 @@ type Request = {
   /** Of the body. */
   readonly type: string;
   readonly body: unknown;
+  /** Whether a person has to have signed in. */
+  readonly needsSession: boolean;
 };
 
 /** Every operation with each of its examples, or once without a body; what deletes comes last. */
@@ -68,6 +87,7 @@ function allRequests() {
           method,
           path,
           operation,
+          needsSession: operation.security?.some((one) => 'session' in one) === true,
         }));
       }),
     )
@@ -76,14 +96,16 @@ function allRequests() {
 
 type Answer = { readonly status: string; readonly body: unknown };
 
-async function send({ method, path, type, body }: Request): Promise<Answer> {
+async function send({ method, path, type, body, needsSession }: Request): Promise<Answer> {
   const isForm = type === 'application/x-www-form-urlencoded';
   const basic = Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64');
   const payload = isForm ? String(new URLSearchParams(body as Record<string, string>)) : JSON.stringify(body); // As the form's examples are.
   const response = await fetch(server.url + path, {
     method: method.toUpperCase(),
     headers: {
-      authorization: isForm ? `Basic ${basic}` : `Bearer ${client.token}`,
+      ...(needsSession
+        ? { cookie, 'x-requested-with': 'test' }
+        : { authorization: isForm ? `Basic ${basic}` : `Bearer ${client.token}` }),
       ...(body === undefined ? {} : { 'content-type': type }),
     },
     ...(body === undefined ? {} : { body: payload }),
@@ -104,9 +126,21 @@ async function makeStandIns(): Promise<(text: string) => string> {
   const { delivery_id } = z.object({ delivery_id: z.string() }).parse(sent.body);
   const started = await client.post('/api/webhooks/replays', { statuses: ['failed'] });
   const replayId = z.object({ id: z.string() }).parse(started.body).id;
-  const { subscription, delivery, replay } = document['x-example-ids'];
+  const registered = await send({
+    method: 'post',
+    path: '/api/oauth/clients',
+    type: 'application/json',
+    body: { name: 'Example', redirect_uris: ['https://lms.example/cb'] },
+    needsSession: true,
+  });
+  const { id: client_id } = z.object({ id: z.string() }).parse(registered.body);
+  const ids = document['x-example-ids'];
   return (text) =>
-    text.replaceAll(subscription, id).replaceAll(delivery, delivery_id).replaceAll(replay, replayId);
+    text
+      .replaceAll(ids.subscription, id)
+      .replaceAll(ids.delivery, delivery_id)
+      .replaceAll(ids.replay, replayId)
+      .replaceAll(ids.client, client_id);
 }
 
 /** The schema of an answer, with what it refers to beside it. */
@@ -129,18 +163,15 @@ function findFault({ responses }: z.infer<typeof Operation>, { status, body }: A
 describe('every example of the OpenAPI document', () => {
   it('works as it stands: it gets the status that is documented, and an answer that fits its schema', async () => {
     const standIn = await makeStandIns();
-    const { subscription, delivery, replay } = document['x-example-ids'];
-    const idOf = (path: string) =>
-      path.startsWith('/api/webhooks/deliveries')
-        ? delivery
-        : path.startsWith('/api/webhooks/replays')
-          ? replay
-          : subscription;
+    const ids = document['x-example-ids'];
     const requests = allRequests();
     expect(requests.length).toBeGreaterThan(20);
     const faults: string[] = [];
     for (const { operation, name, ...request } of requests) {
-      const path = standIn(request.path.replace('{id}', idOf(request.path)));
+      const [, , , kind = ''] = request.path.split('/');
+      const id =
+        { deliveries: ids.delivery, replays: ids.replay, clients: ids.client }[kind] ?? ids.subscription;
+      const path = standIn(request.path.replace('{id}', id));
       const body: unknown =
         request.body === undefined ? undefined : JSON.parse(standIn(JSON.stringify(request.body)));
       const what = `${operation.operationId} ${name}`.trim();

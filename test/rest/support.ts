@@ -17,6 +17,7 @@ import { createTestDatabase, query } from '../support/database.ts';
 export const NORTH = '019a0000-0000-7000-8000-00000000000a';
 export const SOUTH = '019a0000-0000-7000-8000-00000000000b';
 
+export const PUBLIC_URL = 'https://connect.optio.example';
 export const KEYS: MasterKeys = [Buffer.alloc(32, 7)];
 
 const ALL_SCOPES = ['write:webhooks', 'read:events', 'write:events'];
@@ -30,6 +31,9 @@ export const VIEWERS: Readonly<Record<string, Viewer>> = {
   'north-emitter': client(NORTH, ['write:events']),
   'north-learner': client(NORTH, ['read', 'write']),
   'north-student': { ...client(NORTH, ALL_SCOPES), role: 'STUDENT', userId: newId() },
+  'north-admin': person(NORTH, 'ADMIN'),
+  'south-admin': person(SOUTH, 'ADMIN'),
+  'north-educator': person(NORTH, 'EDUCATOR'),
   'north-session': { ...client(NORTH, []), role: 'ADMIN', userId: newId(), clientId: null, scopes: null },
 };
 
@@ -68,6 +72,8 @@ export async function startServer(overrides: Partial<RestDependencies> = {}): Pr
   const routes = createRestRoutes({
     tenancy,
     authenticate,
+    authenticateSession,
+    publicUrl: PUBLIC_URL,
     challenge,
     clock,
     keys: KEYS,
@@ -132,10 +138,26 @@ function client(organizationId: string, scopes: readonly string[]): Viewer {
   return { organizationId, role: 'CLIENT', scopes, expiresAt: EXPIRES_AT, ...common };
 }
 
+function person(organizationId: string, role: 'ADMIN' | 'EDUCATOR'): Viewer {
+  const identity = { role, userId: newId(), clientId: null, scopes: null, tokenId: null };
+  return {
+    organizationId,
+    ...identity,
+    expiresAt: EXPIRES_AT,
+    session: { id: newId(), isPlatformAdmin: false },
+  };
+}
+
 const authenticate: RestDependencies['authenticate'] = async ({ authorization }) => {
   const viewer = VIEWERS[authorization?.replace(/^Bearer /, '') ?? ''];
   if (viewer === undefined) throw new AppError('UNAUTHENTICATED', 'The access token is not valid.');
   return viewer;
+};
+
+/** A session is told by a cookie with the name of its viewer. */
+const authenticateSession: RestDependencies['authenticateSession'] = async (headers) => {
+  const [, name] = /^session=([\w-]+)$/.exec(headers.get('cookie') ?? '') ?? [];
+  return name === undefined ? null : (VIEWERS[name] ?? null);
 };
 
 const challenge: RestDependencies['challenge'] = (error) => {

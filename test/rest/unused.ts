@@ -14,6 +14,8 @@ export const REST_DEPENDENCIES: RestDependencies = {
     close: unused,
   },
   authenticate: unused,
+  authenticateSession: unused,
+  publicUrl: 'https://connect.optio.example',
   challenge: () => undefined,
   clock: systemClock,
   keys: [Buffer.alloc(32)],

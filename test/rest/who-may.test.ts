@@ -25,6 +25,10 @@ beforeAll(async () => {
       if (token === undefined) throw new AppError('UNAUTHENTICATED', 'There is no access token.');
       return viewerOf(JSON.parse(Buffer.from(token, 'base64url').toString()) as Asker); // As `ask` sends it.
     },
+    authenticateSession: async (headers) => {
+      const asker = /^asker=(.+)$/.exec(headers.get('cookie') ?? '')?.[1] ?? '';
+      return viewerOf(JSON.parse(Buffer.from(asker, 'base64url').toString()) as Asker); // As `askBySession` sends it.
+    },
   });
 });
 afterAll(() => server.close());
@@ -42,9 +46,19 @@ const ask = (route: string, asker: Asker) =>
     ...(route.startsWith('P') ? { body: {} } : {}),
   });
 
+const askBySession = (route: string, role: Asker['role']) =>
+  call(server, route.replace('{id}', newId()), {
+    headers: {
+      cookie: `asker=${Buffer.from(JSON.stringify({ role, scopes: null })).toString('base64url')}`,
+      'x-requested-with': 'test',
+    },
+    ...(route.startsWith('P') ? { body: {} } : {}),
+  });
+
 /** Everybody there is to ask for a route of the row, and whether it may. */
 function askersOf({ roles, scope }: OperationRow): readonly (readonly [Asker, boolean])[] {
   const all = SCOPES.map(({ name }) => name);
+  if (scope === 'none') return [...ROLES, 'CLIENT' as const].map((role) => [{ role, scopes: all }, false]);
   const wanted = isScope(scope) ? scope : undefined;
   const enough = wanted === undefined ? all : [wanted];
   const tooLittle = wanted === undefined ? [] : all.filter((name) => !holdsScope([name], wanted));
@@ -72,7 +86,19 @@ describe('Who may', () => {
     );
   });
 
-  test.for(CASES)('$operation: $route by a session is 401', async ({ route }) => {
+  const ofSessions = CASES.filter(({ row }) => row.scope === 'none');
+  test.for(ofSessions)('$operation: $route by sessions of the roles of the table', async ({ row, route }) => {
+    for (const role of ROLES) {
+      const may = row.roles.includes(role);
+      expect([role, outcomeOf(await askBySession(route, role))]).toEqual([
+        role,
+        may ? 'may' : 'refused with 403',
+      ]);
+    }
+  });
+
+  const ofTokens = CASES.filter(({ row }) => row.scope !== 'none');
+  test.for(ofTokens)('$operation: $route by a session is 401', async ({ route }) => {
     expect(await ask(route, { role: 'ADMIN', scopes: null })).toMatchObject({ status: 401 });
   });
 });

@@ -55,7 +55,7 @@ function addLists(builder: Builder): void {
   }));
   builder.queryField('platformAuditLog', (t) =>
     t.field({
-      ...access('session'),
+      ...access('platform admin'),
       description:
         'What concerns no organization, newest first. For an admin of the platform who has signed in.',
       type: 'AuditEntryConnection',

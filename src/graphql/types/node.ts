@@ -3,8 +3,10 @@ import { brandWithType } from '@pothos/core';
 import { z } from 'zod';
 import { findMembership, findUser, getOrganization } from '../../accounts/directory.ts';
 import { findInvitation } from '../../accounts/invitation-list.ts';
+import { isPlatformAdmin } from '../../accounts/platform-admin.ts';
 import { requireSession } from '../../accounts/viewer.ts';
 import { findEntry } from '../../audit/list.ts';
+import { findOwnClient } from '../../oauth/client-registration.ts';
 import { findConsent } from '../../oauth/consent.ts';
 import { access } from '../access.ts';
 import type { Builder, Types } from '../builder.ts';
@@ -59,7 +61,10 @@ const LOAD: Readonly<Record<NodeType, Load>> = {
   Learner: ({ loaders }, id) => loaders.learner(id),
   Membership: ({ context }, id) => findMembership(context, id),
   OAuthConsent: ({ context }, id) => findConsent(context, id),
+  OAuthClient: ({ context, clientReviews }, id) =>
+    isPlatformAdmin(context.viewer) ? clientReviews.find(context, { id }) : findOwnClient(context, { id }),
   Organization: async ({ context }, id) => {
+    if (context.viewer.role === 'NONE') return null;
     const organization = await getOrganization(context);
     return organization.id === id ? organization : null;
   },

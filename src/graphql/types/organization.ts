@@ -41,7 +41,8 @@ function addOrganizationQuery(builder: Builder): void {
         id: t.arg.id({ description: 'The global id it is to have; any if left out.' }),
         slug: t.arg.string({ description: 'The slug it is to have; any if left out.' }),
       },
-      resolve: async (_root, { id, slug }, { features }) => {
+      resolve: async (_root, { id, slug }, { viewer, features }) => {
+        if (viewer?.role === 'NONE') return null;
         const organization = await getOrganization(features().context);
         const isMeant =
           (given(id) === undefined || localId('Organization', id ?? '') === organization.id) &&

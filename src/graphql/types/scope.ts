@@ -18,6 +18,10 @@ export function addScope(builder: Builder): void {
     fields: (t) => ({
       name: t.exposeString('name', { description: 'Its name, such as read:webhooks.' }),
       description: t.exposeString('description', { description: 'What it allows, for people.' }),
+      contains: t.stringList({
+        description: 'The names of the scopes that a token with this one is good for as well.',
+        resolve: ({ contains }) => [...contains],
+      }),
       risk: t.field({
         description: 'How much harm it could do in the wrong hands.',
         type: risk,

@@ -15,6 +15,7 @@ export function addViewer(builder: Builder): void {
       EDUCATOR: { description: 'As an educator.' },
       STUDENT: { description: 'As a student.' },
       CLIENT: { description: 'As a client that acts for its organization.' },
+      NONE: { description: 'As an admin of the platform who acts for no organization.' },
     },
   });
   const membership = addViewerMembership(builder);
@@ -23,16 +24,21 @@ export function addViewer(builder: Builder): void {
     fields: (t) => ({
       role: t.expose('role', { type: role, description: 'As what it acts.' }),
       organization: t.field({
-        description: 'The organization it acts in.',
+        description: 'The organization it acts in; null for an admin of the platform who acts for none.',
         type: 'Organization',
-        resolve: (_viewer, _args, { features }) => getOrganization(features().context),
+        nullable: true,
+        resolve: (viewer, _args, { features }) =>
+          viewer.role === 'NONE' ? null : getOrganization(features().context),
       }),
       user: t.field({
-        description: 'The person; null when a client acts for its organization.',
+        description:
+          'The person, as a member; null when a client acts for its organization, or the person for none.',
         type: 'User',
         nullable: true,
-        resolve: ({ userId }, _args, { features }) =>
-          userId === null ? null : findUser(features().context, userId),
+        resolve: (viewer, _args, { features }) =>
+          viewer.userId === null || viewer.role === 'NONE'
+            ? null
+            : findUser(features().context, viewer.userId),
       }),
       clientId: t.exposeString('clientId', {
         description: 'The client_id of the client that acts; null in a session.',

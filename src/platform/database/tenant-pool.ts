@@ -7,8 +7,11 @@ import { Pool, type PoolClient, type PoolConfig, type QueryConfig } from 'pg';
 import { isUuid } from '../../lib/ids.ts';
 import { assertCommitted } from './pool.ts';
 
-/** The roles that policies know. CLIENT is a machine client, which acts for its organization within its scopes. */
-export type TenantRole = 'ADMIN' | 'EDUCATOR' | 'STUDENT' | 'CLIENT';
+/**
+ * The roles that policies know. CLIENT is a machine client, which acts for its organization within its scopes; NONE is
+ * somebody who is in no organization, whom no policy shows or lets change anything.
+ */
+export type TenantRole = 'ADMIN' | 'EDUCATOR' | 'STUDENT' | 'CLIENT' | 'NONE';
 
 /** On whose behalf a transaction runs. */
 export type TenantIdentity = {
