@@ -77,7 +77,8 @@ function declarations(row: OperationRow | undefined): readonly unknown[] {
   const { roles, scope } = row;
   if (scope === 'anyone') return ['anyone'];
   if (scope === 'any') return ['signed in'];
-  if (roles.includes('platform admin')) return ['platform admin'];
+  // Where an ADMIN may, too, the feature asks which of both it is.
+  if (roles.includes('platform admin')) return [roles.length === 1 ? 'platform admin' : 'session'];
   if (scope === 'none') return [{ scope: null, roles }, ...(roles.length === 3 ? ['session'] : [])];
   return [{ scope, roles }];
 }
