@@ -15,6 +15,7 @@ export const BENCHMARKS = {
 /** Those that take long, and run by name only. */
 export const LONG_BENCHMARKS = {
   soak: (): Promise<Benchmark> => import('./soak.ts'),
+  growth: (): Promise<Benchmark> => import('./growth.ts'),
 } as const;
 
 const ALL: Readonly<Record<string, () => Promise<Benchmark>>> = { ...BENCHMARKS, ...LONG_BENCHMARKS };
