@@ -120,6 +120,7 @@ const ENVIRONMENT = z.object({
   WEBHOOK_DISABLE_FAILURE_HOURS: whole('hours', 0, 8_760).default(24),
   WEBHOOK_DISABLE_FAILING_DAYS: whole('days', 1, 365).default(5),
   RETENTION_DAYS: days(7, 3_650).default(90),
+  BODY_RETENTION_DAYS: days(1, 3_650).optional(),
   UPDATE_LOG_DAYS: days(1, 90).default(7),
   SMTP_URL: parsedBy(parseSmtpUrl).optional(),
   MAIL_FROM: parsedBy(parseMailbox).optional(),
@@ -223,7 +224,11 @@ function freeze(env: Environment) {
     /** Undefined: nothing is traced. */
     tracing: tracingOf(env),
     /** How long history is kept. */
-    retention: { days: env.RETENTION_DAYS, updateLogDays: env.UPDATE_LOG_DAYS },
+    retention: {
+      days: env.RETENTION_DAYS,
+      bodyDays: env.BODY_RETENTION_DAYS,
+      updateLogDays: env.UPDATE_LOG_DAYS,
+    },
     /** Whether admins, of an organization or of the platform, have to have a second factor. */
     requireSecondFactor: env.REQUIRE_SECOND_FACTOR ?? production,
     graphqlPointsPerMinute: env.GRAPHQL_POINTS_PER_MINUTE,

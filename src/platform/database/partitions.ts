@@ -4,6 +4,8 @@ import type { Pool } from 'pg';
 export type Retention = {
   /** Events, deliveries and their attempts. */
   readonly days: number;
+  /** What events say and receivers answered; as long as the rows, if left out. */
+  readonly bodyDays?: number | undefined;
   /** The update log: how far back a stream can be resumed. */
   readonly updateLogDays: number;
 };
@@ -19,6 +21,7 @@ const DAY_MS = 86_400_000;
 // They live for an hour; then a list may show them for a while.
 const ACCESS_TOKEN_DAYS = 2;
 const STRAYS_AT_ONCE = 5_000;
+const BODIES_AT_ONCE = 2_000;
 const MAX_STEPS = 1_000;
 
 /**
@@ -33,6 +36,9 @@ export async function keepPartitions({ pool, now, retention }: PartitionOptions)
     const before = new Date(now.getTime() - days * DAY_MS);
     dropped.push(...(await dropPartitions(pool, table, before)));
     await deleteStrays(pool, table, before);
+  }
+  if (retention.bodyDays !== undefined) {
+    await stripBodies(pool, new Date(now.getTime() - retention.bodyDays * DAY_MS));
   }
   return dropped;
 }
@@ -69,5 +75,16 @@ async function deleteStrays(pool: Pool, table: string, before: Date): Promise<vo
       [table, before, STRAYS_AT_ONCE],
     );
     if ((rows[0]?.deleted ?? 0) < STRAYS_AT_ONCE) return;
+  }
+}
+
+/** Takes the bodies out of what is older, in small transactions (docs/adr/0044). */
+async function stripBodies(pool: Pool, before: Date): Promise<void> {
+  for (let step = 0; step < MAX_STEPS; step++) {
+    const { rows } = await pool.query<{ looked: number }>('SELECT optio.strip_bodies($1, $2) AS looked', [
+      before,
+      BODIES_AT_ONCE,
+    ]);
+    if ((rows[0]?.looked ?? 0) < BODIES_AT_ONCE) return;
   }
 }
