@@ -122,7 +122,7 @@ const FILL = `
     FROM made
   )
   INSERT INTO delivery_attempts (organization_id, delivery_id, number, started_at, first_byte_ms, total_ms, request_headers, response_code, response_headers, response_body, error_kind)
-  SELECT $1, id, number, at, 5, 2 + n % 97, '[["content-type","application/json"]]', CASE WHEN failed THEN 500 ELSE 200 END, '[]', 'ok',
+  SELECT $1, id, number, at, 5, 4 * (1 + n % 3), '[["content-type","application/json"]]', CASE WHEN failed THEN 500 ELSE 200 END, '[]', 'ok',
     CASE WHEN failed THEN 'http_status' END
   FROM made CROSS JOIN LATERAL (
     SELECT number, n % 50 = 0 OR (n % 10 = 0 AND number = 1) AS failed
