@@ -22,6 +22,7 @@ import { createDocumentCache } from './document-cache.ts';
 import { type ErrorTranslation, translateError } from './errors.ts';
 import { type Admission, createAdmission, rateLimited } from './limits/admission.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits/limits.ts';
+import { limitSockets } from './limits/sockets.ts';
 import { limitStreams } from './limits/streams.ts';
 import { type ObserveOperation, useOperationCount } from './operation-count.ts';
 import { useOperationTrace } from './operation-trace.ts';
@@ -66,6 +67,7 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const guard = createBrowserGuard(options.publicUrl, options.corsOrigins);
   const admission = createAdmission(limits);
+  const sockets = limitSockets(limits.maxSockets);
   // Beside the request, since Yoga copies a context that it is given, which costs more than all else of ours.
   const factsOf = new WeakMap<Request, RequestFacts>();
   const pipeline = {
@@ -107,6 +109,7 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
         trustedProxies: options.trustedProxies ?? [],
         openOperation: (viewer, facts) => yoga.getEnveloped({ viewer, facts }),
         admission,
+        sockets,
       }),
   };
 }

@@ -19,6 +19,7 @@ import { newId } from '../lib/ids.ts';
 import { type GraphQLContext, type RequestFacts, requireViewer } from './context.ts';
 import { type ErrorTranslation, publicExtensions, translateError } from './errors.ts';
 import { type Admission, rateLimited } from './limits/admission.ts';
+import type { SocketLimit } from './limits/sockets.ts';
 
 export type ProtocolOptions = ErrorTranslation & {
   readonly authenticate: (headers: Headers) => Promise<Viewer | null>;
@@ -26,6 +27,8 @@ export type ProtocolOptions = ErrorTranslation & {
   readonly openOperation: (viewer: Viewer, facts: RequestFacts) => Enveloped;
   /** Asked before anything is executed. */
   readonly admission: Admission;
+  /** Asked once it is known whose socket it is. */
+  readonly sockets: SocketLimit;
 };
 
 export type Enveloped = ReturnType<YogaServerInstance<object, GraphQLContext>['getEnveloped']>;
@@ -37,6 +40,9 @@ export type SocketState = {
   readonly facts: RequestFacts;
   /** What credentials are looked for in. */
   readonly headers: Headers;
+  isClosed: boolean;
+  /** Gives the viewer's place back. */
+  leave: () => void;
 };
 
 type SocketContext = Context<InitPayload, SocketState>;
@@ -52,6 +58,10 @@ export function createProtocol(options: ProtocolOptions, initTimeoutMs: number):
   return {
     connectionInitWaitTimeout: initTimeoutMs,
     onConnect: (context) => connect(options, context),
+    onClose: ({ extra }) => {
+      extra.isClosed = true;
+      extra.leave();
+    },
     onSubscribe: async (context, _id, payload) => {
       try {
         return await prepare(options, context, payload);
@@ -79,13 +89,24 @@ async function connect(options: ProtocolOptions, context: SocketContext): Promis
   if (cookie !== undefined) headers.set('cookie', cookie);
   try {
     if (typeof authorization === 'string') headers.set('authorization', authorization);
-    if ((await options.authenticate(headers)) !== null) return true;
-    close(CloseCode.Unauthorized, 'Unauthorized');
+    const viewer = await options.authenticate(headers);
+    if (viewer !== null && takePlace(options.sockets, viewer, context.extra)) return true;
+    if (viewer === null) close(CloseCode.Unauthorized, 'Unauthorized');
+    else close(TRY_AGAIN_LATER, 'Too many sockets: close one first');
   } catch (error) {
     refuse(close, translateError(error, newId(), options));
   }
   // The socket is closing already: the code that the protocol has for false comes too late.
   return false;
+}
+
+function takePlace(sockets: SocketLimit, viewer: Viewer, extra: SocketState): boolean {
+  const leave = sockets.enter(viewer);
+  if (leave === undefined) return false;
+  // Who went while it was looked up gets no further call.
+  if (extra.isClosed) leave();
+  else extra.leave = leave;
+  return true;
 }
 
 function refuse(close: SocketState['close'], error: GraphQLError): void {

@@ -88,7 +88,8 @@ function serve(
 ): void {
   const close = (code: number, reason: string): void => socket.close(code, reason);
   const facts = { address: addressOf(request, trustedProxies), userAgent: request.headers['user-agent'] };
-  const state: SocketState = { request, close, facts, headers: new Headers() };
+  const leave = (): void => undefined;
+  const state: SocketState = { request, close, facts, headers: new Headers(), isClosed: false, leave };
   const closed = protocol.opened(
     {
       protocol: socket.protocol,

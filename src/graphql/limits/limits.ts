@@ -16,6 +16,8 @@ export type Limits = {
   readonly pointsPerMinute: number;
   /** Live streams that a viewer may have open at a time, on all transports. */
   readonly maxStreams: number;
+  /** WebSockets that a viewer may have open at a time: those of its streams, and as many that are being replaced. */
+  readonly maxSockets: number;
 };
 
 export const DEFAULT_POINTS_PER_MINUTE = 600_000;
@@ -28,6 +30,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxCost: 10_000,
   pointsPerMinute: DEFAULT_POINTS_PER_MINUTE,
   maxStreams: 100,
+  maxSockets: 200,
 };
 
 /** The rules beside the specification's, checked once per document; their names tell them apart in the cache. */
