@@ -4,6 +4,7 @@
  */
 import type { QueryConfig } from 'pg';
 import { randomAlphanumeric, sha256 } from '../lib/crypto.ts';
+import { inBatches } from '../platform/database/in-batches.ts';
 import type { Queryable } from '../platform/database/pool.ts';
 
 /** What a token is good for: to accept an invitation (its subject), or to give a user (its subject) a new password. */
@@ -55,8 +56,7 @@ export async function consumeToken(
 
 /** Deletes a bounded number of tokens that expired a while ago. */
 export async function deleteExpiredTokens(db: Queryable, before: Date, limit: number): Promise<number> {
-  const { rowCount } = await db.query(deleteTokens(before, limit));
-  return rowCount ?? 0;
+  return inBatches(db, deleteTokens(before, limit), limit);
 }
 
 function upsertToken(

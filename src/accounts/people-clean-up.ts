@@ -1,6 +1,7 @@
 /** What nobody can use any more leaves: old tokens and invitations. */
 import type { Pool } from 'pg';
 import type { Clock } from '../lib/clock.ts';
+import { inBatches } from '../platform/database/in-batches.ts';
 import { deleteOldInvitations } from './invitation-statements.ts';
 import { deleteExpiredTokens } from './one-time-token.ts';
 
@@ -11,7 +12,7 @@ const TOKENS_KEPT_MS = 7 * DAY_MS;
 const INVITATIONS_KEPT_MS = 90 * DAY_MS;
 const ROWS = 5_000;
 
-/** Deletes a bounded number of rows. `pool` logs in as a member of the role optio_auth. For a scheduled job. */
+/** Deletes them in small transactions. `pool` logs in as a member of the role optio_auth. For a scheduled job. */
 export async function cleanUpPeople({
   pool,
   clock,
@@ -21,5 +22,5 @@ export async function cleanUpPeople({
 }): Promise<void> {
   const now = clock.now().getTime();
   await deleteExpiredTokens(pool, new Date(now - TOKENS_KEPT_MS), ROWS);
-  await pool.query(deleteOldInvitations(new Date(now - INVITATIONS_KEPT_MS), ROWS));
+  await inBatches(pool, deleteOldInvitations(new Date(now - INVITATIONS_KEPT_MS), ROWS), ROWS);
 }

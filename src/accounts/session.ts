@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { randomAlphanumeric, sha256 } from '../lib/crypto.ts';
 import { AppError } from '../lib/errors.ts';
 import { createIdGenerator, isUuid } from '../lib/ids.ts';
+import { inBatches } from '../platform/database/in-batches.ts';
 import { inTransaction, type Queryable } from '../platform/database/pool.ts';
 import { type Run, runOn } from '../platform/database/run.ts';
 import {
@@ -159,7 +160,7 @@ export function createSessions({ pool, clock }: SessionsDeps): Sessions {
       const held = await rowsOf<HeldSession>(run, selectHeldSessions(ids, at, usedSince(at)));
       return new Map(held.map((session) => [session.id, session]));
     },
-    cleanUp: async () => (await run(deleteExpiredSessions(now(), CLEAN_UP_ROWS))).rowCount ?? 0,
+    cleanUp: async () => inBatches(pool, deleteExpiredSessions(now(), CLEAN_UP_ROWS), CLEAN_UP_ROWS),
   };
 }
 

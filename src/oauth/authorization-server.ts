@@ -12,7 +12,7 @@ import type { HttpEnv } from '../platform/http/env.ts';
 import { createAccessTokens } from './access-token.ts';
 import { createAccessTokenVerifier } from './access-token-verifier.ts';
 import { authenticateBearer, type BearerRequest, challenge } from './bearer.ts';
-import { cleanUpAccessTokens } from './clean-up.ts';
+import { cleanUp } from './clean-up.ts';
 import { createClients } from './client.ts';
 import { type ClientReviews, createClientReviews } from './client-review.ts';
 import type { ReuseReport } from './exchange.ts';
@@ -59,7 +59,7 @@ export type OAuth = {
   readonly clientReviews: ClientReviews;
   /** The WWW-Authenticate header for a refusal; undefined when there is none to give. */
   readonly challenge: (error: AppError) => string | undefined;
-  /** Deletes what has expired; answers how many access tokens that were. For a scheduled job. */
+  /** Deletes what has expired; answers how many rows that were. For a scheduled job. */
   readonly cleanUp: () => Promise<number>;
   /** Makes the next signing key when its time is near. For a scheduled job. */
   readonly keepSigningKeys: () => Promise<unknown>;
@@ -89,7 +89,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     revokeGrantsOfUser: (userId, db = pool) => revokeGrantsOfUser(db, userId, clock.now()),
     clientReviews: createClientReviews({ pool, clock }),
     challenge: (error) => challenge(error, resourceMetadata),
-    cleanUp: () => cleanUpAccessTokens({ pool, clock }),
+    cleanUp: () => cleanUp({ pool, clock }),
     keepSigningKeys: () => keepSigningKeys(deps),
   };
 }

@@ -115,17 +115,6 @@ export function insertAccessToken(token: NewAccessToken, belief: Belief): QueryC
   };
 }
 
-/** Deletes a bounded number of tokens made before `beforeId` that expired before `expiredBefore`; reads old partitions only. */
-export function deleteExpiredAccessTokens(beforeId: string, expiredBefore: Date, limit: number): QueryConfig {
-  return {
-    text: `DELETE FROM oauth_access_tokens t USING (
-             SELECT organization_id, id FROM oauth_access_tokens
-             WHERE id < $1 AND expires_at < $2 LIMIT $3) expired
-           WHERE t.organization_id = expired.organization_id AND t.id = expired.id AND t.id < $1`,
-    values: [beforeId, expiredBefore, limit],
-  };
-}
-
 export function lockSigningKeys(): QueryConfig {
   return { text: 'SELECT pg_advisory_xact_lock($1, $2)', values: SIGNING_KEY_LOCK };
 }
