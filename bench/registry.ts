@@ -9,6 +9,7 @@ export const BENCHMARKS = {
   typename: (): Promise<Benchmark> => import('./typename.ts'),
   live: (): Promise<Benchmark> => import('./live.ts'),
   start: (): Promise<Benchmark> => import('./start.ts'),
+  token: (): Promise<Benchmark> => import('./token.ts'),
   latency: (): Promise<Benchmark> => import('./latency.ts'),
 } as const;
 
