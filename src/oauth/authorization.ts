@@ -18,7 +18,7 @@ export type AuthorizationDeps = Pick<AuthorizeDeps, 'pool'> & {
   /** PUBLIC_URL, byte for byte. */
   readonly issuer: string;
   readonly guard: PageGuard;
-  readonly limits: Pick<OAuthLimits, 'perAddress'>;
+  readonly limits: Pick<OAuthLimits, 'perAddress' | 'countGrant'>;
 };
 
 export type Authorization = {

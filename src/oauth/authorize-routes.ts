@@ -35,7 +35,7 @@ export type AuthorizeRoutesDeps = AuthorizeDeps & {
   readonly issuer: string;
   readonly guard: PageGuard;
   readonly tokens: FormTokens;
-  readonly limits: Pick<OAuthLimits, 'perAddress'>;
+  readonly limits: Pick<OAuthLimits, 'perAddress' | 'countGrant'>;
 };
 
 type PageContext = Context<HttpEnv>;
@@ -139,6 +139,7 @@ async function ask(
 ): Promise<Response> {
   const { request } = proposal;
   if (proposal.isRemembered) {
+    await deps.limits.countGrant(session.userId);
     const code = await grant(deps, proposal, originOf(c));
     if (code !== undefined) return backToClient(request.destination, { code });
   }
@@ -165,6 +166,7 @@ async function decide(
   if (decision !== 'allow') {
     throw new AppError('BAD_REQUEST', 'The form says neither to allow nor to deny. Nothing was changed.');
   }
+  await deps.limits.countGrant(session.userId);
   const code = await grant(deps, { ...proposal, isRemembered: false }, originOf(c));
   if (code !== undefined) return backToClient(destination, { code });
   throw new AppError('CONFLICT', 'The app or your membership was changed a moment ago. Nothing was allowed.');

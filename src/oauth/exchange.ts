@@ -1,6 +1,9 @@
 /** What the grants of people's tokens have in common: draft, exchange in one statement, then sign or refuse. */
 import type { Pool, QueryConfig } from 'pg';
+import type { RequestOrigin } from '../audit/entry.ts';
+import { recordOn } from '../audit/record.ts';
 import type { Clock } from '../lib/clock.ts';
+import { inTransaction } from '../platform/database/pool.ts';
 import type { AccessTokens, TokenResponse } from './access-token.ts';
 import type { AuthenticatedClient } from './client.ts';
 import { OAuthError } from './error.ts';
@@ -30,6 +33,8 @@ export type ExchangePlan = {
   readonly what: ReuseReport['what'];
   /** Why it may have failed, for the client. */
   readonly refusal: string;
+  /** Where the request comes from, for the audit log. */
+  readonly origin: RequestOrigin;
   readonly exchange: (issue: Issue, belief: Belief, heldScopes: readonly string[]) => QueryConfig;
   /** Ends the grant of what was exchanged before `graceBegan`. */
   readonly endReused: (times: { readonly now: Date; readonly graceBegan: Date }) => QueryConfig;
@@ -70,16 +75,25 @@ export async function exchangeForTokens(
   return refresh === undefined ? response : { ...response, refresh_token: refresh.token };
 }
 
+/** Ends the grant of what was used before, if it was; that and its entry in the audit log are one transaction. */
 async function refuse(
   { pool, clock, onReuse }: ExchangeDeps,
   client: AuthenticatedClient,
-  { what, refusal, endReused }: ExchangePlan,
+  { what, refusal, endReused, origin }: ExchangePlan,
 ): Promise<OAuthError> {
   const now = clock.now();
-  const { rows } = await pool.query<{ id: string; userId: string }>(
-    endReused({ now, graceBegan: graceBegan(now) }),
-  );
   const { organizationId, clientId } = client;
-  for (const { id: grantId, userId } of rows) onReuse({ what, organizationId, clientId, userId, grantId });
+  const ended = await inTransaction(pool, async (tx) => {
+    const { rows } = await tx.query<{ id: string; userId: string }>(
+      endReused({ now, graceBegan: graceBegan(now) }),
+    );
+    const source = { ...origin, actor: { kind: 'CLIENT', id: clientId } } as const;
+    for (const { id } of rows) {
+      const act = { action: 'oauth_grant.reuse_detected', target: { type: 'OAuthGrant', id } } as const;
+      await recordOn(tx, { place: { organizationId }, source, now }, act);
+    }
+    return rows;
+  });
+  for (const { id: grantId, userId } of ended) onReuse({ what, organizationId, clientId, userId, grantId });
   return new OAuthError('invalid_grant', refusal);
 }

@@ -18,12 +18,13 @@ const REFUSAL =
  * (RFC 9700 4.5). Errors: `invalid_request`, `invalid_grant`.
  */
 export function authorizationCodeGrant(deps: ExchangeDeps): Grant {
-  return async (client: AuthenticatedClient, form) => {
+  return async (client: AuthenticatedClient, form, origin) => {
     const code = readCodeExchange(form);
     return exchangeForTokens(deps, client, {
       grantType: 'authorization_code',
       what: 'code',
       refusal: REFUSAL,
+      origin,
       exchange: (...facts) => exchangeCode(code, ...facts),
       endReused: (times) => endGrantOfReplayedCode(code.codeHash, client, times),
     });

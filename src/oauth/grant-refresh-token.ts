@@ -17,7 +17,7 @@ const REFUSAL = 'The refresh token is unknown, has expired, or was used or revok
  * successor is good for the whole grant. Errors: `invalid_request`, `invalid_grant`, `invalid_scope`.
  */
 export function refreshTokenGrant(deps: ExchangeDeps): Grant {
-  return async (client: AuthenticatedClient, form) => {
+  return async (client: AuthenticatedClient, form, origin) => {
     const token = form.get('refresh_token');
     if (token === undefined) {
       throw new OAuthError('invalid_request', 'The parameter refresh_token is missing.');
@@ -29,6 +29,7 @@ export function refreshTokenGrant(deps: ExchangeDeps): Grant {
       grantType: 'refresh_token',
       what: 'refresh_token',
       refusal: REFUSAL,
+      origin,
       exchange: (...facts) => exchangeRefreshToken(refresh, ...facts),
       endReused: (times) => endGrantOfReusedToken(tokenHash, client, times),
     });

@@ -26,6 +26,8 @@ export type OAuthLimits = {
   readonly countRequest: (address: string | undefined) => Promise<void>;
   /** Counts a request of a client that proved itself. Errors: `RATE_LIMITED`. */
   readonly countClient: (clientId: string, address: string | undefined) => Promise<void>;
+  /** Counts an authorization that a person gives; only who is signed in as that person gets here. Errors: `RATE_LIMITED`. */
+  readonly countGrant: (userId: string) => Promise<void>;
   /** Counts a client that did not prove itself. Errors: `RATE_LIMITED` when that was one too many. */
   readonly countFailure: (clientId: string, address: string | undefined) => Promise<void>;
 };
@@ -35,6 +37,8 @@ export const OAUTH_LIMITS: OAuthLimitSettings = { requestsPerMinute: 3_000, fail
 const MINUTE = 60;
 const ADDRESS_SHARE = 4;
 const FAILURES_SHARE = 10;
+/** Of one person: each writes rows that last. */
+const GRANTS_PER_MINUTE = 30;
 
 /** The limits of one process. */
 export function createOAuthLimits({ requestsPerMinute, failuresPerMinute }: OAuthLimitSettings): OAuthLimits {
@@ -43,6 +47,7 @@ export function createOAuthLimits({ requestsPerMinute, failuresPerMinute }: OAut
   const clientRequests = perMinute(requestsPerMinute);
   const failures = perMinute(failuresPerMinute * FAILURES_SHARE);
   const clientFailures = perMinute(failuresPerMinute);
+  const grants = perMinute(GRANTS_PER_MINUTE);
   const countRequest = (address: string | undefined) => requests.count(placeOf(address));
   return {
     perAddress: async (c, next) => {
@@ -51,6 +56,7 @@ export function createOAuthLimits({ requestsPerMinute, failuresPerMinute }: OAut
     },
     countRequest,
     countClient: (clientId, address) => clientRequests.count(`${clientId} ${placeOf(address)}`),
+    countGrant: (userId) => grants.count(userId),
     countFailure: async (clientId, address) => {
       const place = placeOf(address);
       // First, so that an address that makes up clients has room for so many in memory and no more.

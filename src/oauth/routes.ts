@@ -1,5 +1,6 @@
 /** The HTTP face of the authorization server for programs. */
 import { type Context, Hono } from 'hono';
+import type { RequestOrigin } from '../audit/entry.ts';
 import type { Refusals } from '../audit/refusals.ts';
 import type { HttpEnv } from '../platform/http/env.ts';
 import type { AuthenticatedClient } from './client.ts';
@@ -25,7 +26,13 @@ import {
 } from './metadata.ts';
 import { revokeToken } from './revoke.ts';
 import type { SigningKeys } from './signing-key.ts';
-import { type Admit, answerTokenRequest, requireApproved, type TokenEndpointDeps } from './token.ts';
+import {
+  type Admit,
+  answerTokenRequest,
+  type Caller,
+  requireApproved,
+  type TokenEndpointDeps,
+} from './token.ts';
 
 export type OAuthRoutesDeps = TokenEndpointDeps &
   IntrospectionDeps & {
@@ -48,8 +55,8 @@ export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono<HttpEnv> {
   const { issuer, signingKeys, grants, limits } = deps;
   const app = new Hono<HttpEnv>();
   app.post(TOKEN_PATH, limits.perAddress, (c) =>
-    answerForm(deps, c, async ({ form, authorization, admit }) =>
-      Response.json(await answerTokenRequest(deps, form, authorization, admit), { headers: NO_STORE }),
+    answerForm(deps, c, async (request) =>
+      Response.json(await answerTokenRequest(deps, request.form, request), { headers: NO_STORE }),
     ),
   );
   app.post(REVOKE_PATH, limits.perAddress, (c) =>
@@ -85,11 +92,7 @@ export function createOAuthRoutes(deps: OAuthRoutesDeps): Hono<HttpEnv> {
   return app;
 }
 
-type ClientRequest = {
-  readonly form: Form;
-  readonly authorization: string | undefined;
-  readonly admit: Admit;
-};
+type ClientRequest = Caller & { readonly form: Form };
 
 async function readRequest({ limits }: OAuthRoutesDeps, c: Context<HttpEnv>): Promise<ClientRequest> {
   const form = await readForm(c.req.raw);
@@ -99,7 +102,7 @@ async function readRequest({ limits }: OAuthRoutesDeps, c: Context<HttpEnv>): Pr
     counting ??= limits.countClient(clientId, c.get('clientAddress'));
     return counting;
   };
-  return { form, authorization: c.req.header('authorization'), admit };
+  return { form, authorization: c.req.header('authorization'), origin: originOf(c), admit };
 }
 
 /** Answers; a client that does not prove itself is counted, and told to wait when it has tried too often. */
@@ -121,8 +124,7 @@ async function countFailures(
 
 /** Who is told of the errors of a request. */
 function listeners({ reportError, refusals }: OAuthRoutesDeps, c: Context<HttpEnv>): ErrorListeners {
-  const userAgent = c.req.header('user-agent') ?? null;
-  const origin = { address: c.get('clientAddress'), userAgent, requestId: c.get('requestId') };
+  const origin = originOf(c);
   return {
     reportError,
     noteRefused: ({ organizationId, id, clientId }) =>
@@ -133,6 +135,11 @@ function listeners({ reportError, refusals }: OAuthRoutesDeps, c: Context<HttpEn
         origin,
       }),
   };
+}
+
+function originOf(c: Context<HttpEnv>): RequestOrigin {
+  const userAgent = c.req.header('user-agent') ?? null;
+  return { address: c.get('clientAddress'), userAgent, requestId: c.get('requestId') };
 }
 
 /** Answers a form, its failures too; a page of a public client may read the answer. */

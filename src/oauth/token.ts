@@ -1,4 +1,5 @@
 /** The token endpoint (RFC 6749 3.2): authenticates the client, then hands over to the grant that was asked for. */
+import type { RequestOrigin } from '../audit/entry.ts';
 import type { TokenResponse } from './access-token.ts';
 import type { AuthenticatedClient, Client, Clients } from './client.ts';
 import {
@@ -15,7 +16,11 @@ import type { Form } from './form.ts';
  * One way to a token. Undefined, without any effect: `client` is no longer what it was when it was read.
  * Errors: `OAuthError`.
  */
-export type Grant = (client: AuthenticatedClient, form: Form) => Promise<TokenResponse | undefined>;
+export type Grant = (
+  client: AuthenticatedClient,
+  form: Form,
+  origin: RequestOrigin,
+) => Promise<TokenResponse | undefined>;
 
 export type TokenEndpointDeps = {
   readonly clients: Clients;
@@ -26,12 +31,19 @@ export type TokenEndpointDeps = {
 /** Told of the client of a request, once it has proved itself; what it throws refuses the request. */
 export type Admit = (client: AuthenticatedClient) => Promise<void>;
 
+/** What is known of a request beside its form. */
+export type Caller = {
+  readonly authorization: string | undefined;
+  readonly origin: RequestOrigin;
+  readonly admit: Admit;
+};
+
 type TokenRequest = {
   readonly form: Form;
   readonly credentials: ClientCredentials;
   readonly grantType: string;
   readonly grant: Grant;
-  readonly admit: Admit;
+  readonly caller: Caller;
 };
 
 /**
@@ -43,10 +55,9 @@ type TokenRequest = {
 export async function answerTokenRequest(
   { clients, grants }: TokenEndpointDeps,
   form: Form,
-  authorization: string | undefined,
-  admit: Admit,
+  caller: Caller,
 ): Promise<TokenResponse> {
-  const request = { ...readTokenRequest(grants, form, authorization), admit };
+  const request = { ...readTokenRequest(grants, form, caller.authorization), caller };
   const { clientId, method } = request.credentials;
   const quick = await attempt(request, clients.recall(clientId)).catch(dropRefusal);
   const answer = quick ?? (await attempt(request, await clients.find(clientId)));
@@ -58,7 +69,7 @@ function readTokenRequest(
   grants: TokenEndpointDeps['grants'],
   form: Form,
   authorization: string | undefined,
-): Omit<TokenRequest, 'admit'> {
+): Omit<TokenRequest, 'caller'> {
   const credentials = readClientCredentials(authorization, form);
   const grantType = form.get('grant_type');
   if (grantType === undefined)
@@ -75,17 +86,17 @@ function readTokenRequest(
 }
 
 async function attempt(
-  { form, credentials, grantType, grant, admit }: TokenRequest,
+  { form, credentials, grantType, grant, caller }: TokenRequest,
   found: Client | undefined,
 ): Promise<TokenResponse | undefined> {
   const client = authenticateClient(found, credentials);
   if (client === undefined) throw invalidClient(credentials.method, found);
-  await admit(client);
+  await caller.admit(client);
   // A client that waits for approval, or lost it, has proved who it is: so it is not `invalid_client`, which would send its
   // operator after the secret, but one that is not authorized to use the grant (RFC 6749 5.2).
   const refusal = findFlowRefusal(client, grantType);
   if (refusal !== undefined) throw new OAuthError('unauthorized_client', refusal.message);
-  return grant(client, form);
+  return grant(client, form, caller.origin);
 }
 
 /** Refuses (`unauthorized_client`) a client that is not approved. */

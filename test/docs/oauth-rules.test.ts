@@ -10,6 +10,11 @@ const rows = read('docs/oauth-rules.md')
   .map((line) => line.split('|').map((cell) => cell.trim()))
   .filter(([, number = '']) => /^\d+$/.test(number));
 
+test('Each of the sixty rules has a test', () => {
+  const numbers = new Set(rows.map(([, number]) => Number(number)));
+  expect([...numbers].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+});
+
 test.for(rows.map(([, number = '', what = '', file = '', title = '']) => ({ number, what, file, title })))(
   'rule $number: $what: $title',
   ({ file, title }) => {

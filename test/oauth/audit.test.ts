@@ -6,6 +6,7 @@ import { parseCidrs } from '../../src/platform/ip-range.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { listen } from '../rest/support.ts';
 import { basic, GRANT, type Harness, inBody, startHarness } from './harness.ts';
+import { addPerson, addUserClient, allow, exchange, refresh, tokensOf } from './people.ts';
 
 let harness: Harness;
 let origin: string;
@@ -78,6 +79,33 @@ describe('the first signing key', () => {
       changes: { algorithm: { from: null, to: 'ES256' }, signs_from: { to: expect.any(String) } },
     });
     expect(Object.keys(entry?.['changes'] ?? {})).toEqual(['algorithm', 'signs_from']);
+  });
+});
+
+describe('a code or refresh token that was used before', () => {
+  it('is told with the grant that was ended for it and the place it came from, and is not told itself (rule 56)', async () => {
+    const [lms, person] = [await addUserClient(harness), await addPerson(harness)];
+    const code = await allow(harness, { client: lms, person });
+    const first = tokensOf(await exchange(harness, lms, code));
+    await refresh(harness, lms, first.refresh);
+    harness.clock.advance(10_001);
+    const headers = { 'X-Forwarded-For': '192.0.2.9', 'User-Agent': 'a thief' };
+    const form = { grant_type: 'refresh_token', refresh_token: first.refresh, ...inBody(lms) };
+    expect((await post(form, headers)).status).toBe(400);
+    expect((await post(form, headers)).status).toBe(400);
+    const told = await entries(harness.organizationId, 'oauth_grant.reuse_detected');
+    expect(told).toEqual([
+      expect.objectContaining({
+        actor_kind: 'CLIENT',
+        actor_id: lms.clientId,
+        target_type: 'OAuthGrant',
+        address: '192.0.2.9',
+        user_agent: 'a thief',
+      }),
+    ]);
+    const written = JSON.stringify((await harness.owner.query('SELECT * FROM audit_entries')).rows);
+    for (const secret of [code, first.refresh, first.access, lms.secret])
+      expect(written).not.toContain(secret);
   });
 });
 

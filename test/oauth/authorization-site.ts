@@ -12,7 +12,7 @@ import type { HttpEnv } from '../../src/platform/http/env.ts';
 import { PASSWORD } from '../accounts/people.ts';
 import { type Answer, openSite, type Site, type SiteOptions, type Visitor } from '../accounts/site.ts';
 import { query, TEST_KEY } from '../support/database.ts';
-import type { TestClient } from './harness.ts';
+import { NO_LIMITS, type TestClient } from './harness.ts';
 import { newPkce, REDIRECT_URI, USER_GRANTS, USER_SCOPES } from './people.ts';
 
 export const AUTHORIZE = '/api/oauth/authorize';
@@ -54,8 +54,8 @@ export async function openAuthorizationSite(
         clock,
         issuer,
         refusals,
-        ...(options.limits === undefined ? {} : { limits: options.limits }),
         masterKeys: keys,
+        limits: options.limits ?? NO_LIMITS,
         reportError: onError,
         onReuse: () => undefined,
       });

@@ -78,14 +78,18 @@ export type HarnessOptions = {
   readonly limits?: OAuthLimitSettings;
   /** Whose X-Forwarded-For counts: nobody's, if left out. */
   readonly trustedProxies?: string;
+  /** Given every line that the server would log, of every level. */
+  readonly onLog?: (line: string) => void;
 };
 
-const NO_LIMITS = { requestsPerMinute: 1e9, failuresPerMinute: 1e9 };
+/** Nothing is ever too often. */
+export const NO_LIMITS = { requestsPerMinute: 1e9, failuresPerMinute: 1e9 };
 
 export async function startHarness({
   path = '',
   limits = NO_LIMITS,
   trustedProxies = '',
+  onLog,
 }: HarnessOptions = {}): Promise<Harness> {
   const database = await createTestDatabase();
   const [owner, pool] = [database.ownerUrl, database.urls.authUrl].map((url) =>
@@ -96,7 +100,10 @@ export async function startHarness({
   const reported: unknown[] = [];
   const reuses: ReuseReport[] = [];
   const app = createHttpShell({
-    log: createLog({ level: 'error', pretty: false }),
+    log:
+      onLog === undefined
+        ? createLog({ level: 'error', pretty: false })
+        : createLog({ level: 'debug', pretty: false, destination: { write: onLog } }),
     clock,
     https: false,
     trustedProxies: parseCidrs(trustedProxies),
