@@ -5,6 +5,7 @@ import {
   equalInConstantTime,
   hmacSha256,
   randomAlphanumeric,
+  randomText,
   seal,
   sha256,
   unseal,
@@ -99,5 +100,19 @@ describe('keys and random texts', () => {
     expect(randomAlphanumeric(43)).toMatch(/^[A-Za-z0-9]{43}$/);
     expect(new Set(randomAlphanumeric(10_000)).size).toBe(62);
     expect(new Set(Array.from({ length: 100 }, () => randomAlphanumeric(43))).size).toBe(100);
+  });
+
+  it.each([2, 31, 62, 200, 256])('use each of %i characters as often as any other', (size) => {
+    const alphabet = String.fromCharCode(...Array.from({ length: size }, (_, index) => 0x100 + index));
+    const text = randomText(size * 1_000, alphabet);
+    expect(text).toHaveLength(size * 1_000);
+    const counts = [...alphabet].map((character) => text.split(character).length - 1);
+    // Ten standard deviations of a thousand; to take bytes modulo the size would be off by half of it and more.
+    expect(Math.min(...counts)).toBeGreaterThan(684);
+    expect(Math.max(...counts)).toBeLessThan(1_316);
+  });
+
+  it('are as long as asked for, from none on', () => {
+    for (const length of [0, 1, 15, 16, 17, 1_000]) expect(randomAlphanumeric(length)).toHaveLength(length);
   });
 });
