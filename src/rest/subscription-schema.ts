@@ -53,6 +53,14 @@ const settings = {
       "The delays before each retry: up to 20 of 1 to 86,400 seconds. Empty: the server's schedule.",
     example: [60, 120, 240, 480, 960],
   }),
+  timeout_seconds: z
+    .number()
+    .nullable()
+    .openapi({
+      type: ['integer', 'null'],
+      description: "How long an attempt may take in all: 1 to 30; null for the server's time limit.",
+      example: null,
+    }),
   ordered_by: z.string().nullable().openapi({
     description:
       'A path in the envelope, such as `data.user_id`: deliveries with the same value there are sent one after the other, in the order of their events. Null for no order.',
@@ -66,6 +74,7 @@ const optionalSettings = {
   max_concurrency: settings.max_concurrency.optional(),
   rate_limit_per_second: settings.rate_limit_per_second.optional(),
   retry_seconds: settings.retry_seconds.optional(),
+  timeout_seconds: settings.timeout_seconds.optional(),
   ordered_by: settings.ordered_by.optional(),
 };
 
@@ -139,6 +148,7 @@ const fields = {
   max_concurrency: z.int().openapi({ example: 10 }),
   rate_limit_per_second: z.int().nullable(),
   retry_seconds: z.array(z.int()),
+  timeout_seconds: z.int().nullable(),
   ordered_by: z.string().nullable(),
   active: z.boolean(),
   status: z.enum(['active', 'paused', 'disabled']),
@@ -170,6 +180,7 @@ export function printSubscription(row: WebhookSubscription): Answer {
     max_concurrency: row.maxConcurrency,
     rate_limit_per_second: row.rateLimitPerSecond,
     retry_seconds: row.retrySeconds,
+    timeout_seconds: row.timeoutSeconds,
     ordered_by: row.orderedBy,
     active: row.status === 'ACTIVE',
     status: STATUS_WORDS[row.status],
@@ -202,6 +213,7 @@ type SettingsBody = EventTypeFields & {
   readonly max_concurrency?: number | undefined;
   readonly rate_limit_per_second?: number | null | undefined;
   readonly retry_seconds?: number[] | undefined;
+  readonly timeout_seconds?: number | null | undefined;
   readonly ordered_by?: string | null | undefined;
 };
 
@@ -218,6 +230,7 @@ export function toSettings(body: SettingsBody): SubscriptionSettings {
     maxConcurrency: body.max_concurrency,
     rateLimitPerSecond: body.rate_limit_per_second,
     retrySeconds: body.retry_seconds,
+    timeoutSeconds: body.timeout_seconds,
     orderedBy: body.ordered_by,
   };
 }

@@ -18,6 +18,8 @@ export type Target = {
   /** Newest first. */
   readonly secrets: readonly { readonly secret: Secret; readonly expiresAt: number }[];
   readonly retrySeconds: readonly number[];
+  /** Undefined: the server's. */
+  readonly timeoutMs: number | undefined;
 };
 
 /** An attempt that was made, and what follows from it. */
@@ -48,6 +50,7 @@ export function openTarget(row: SubscriptionRow, keys: MasterKeys, retrySeconds:
       expiresAt: expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
     })),
     retrySeconds: row.retrySeconds.length > 0 ? row.retrySeconds : retrySeconds,
+    timeoutMs: row.timeoutSeconds === null ? undefined : row.timeoutSeconds * 1_000,
   };
 }
 
@@ -70,7 +73,7 @@ async function attempt(
   const startedAt = deps.clock.now();
   const body = Buffer.from(delivery.body ?? '');
   const headers = requestHeaders(target, delivery, body, startedAt);
-  const result = await deps.outbound.post({ url: target.url, headers, body });
+  const result = await deps.outbound.post({ url: target.url, headers, body, timeoutMs: target.timeoutMs });
   const outcome = decideOutcome({
     result,
     attemptNumber: delivery.attemptCount - delivery.scheduleStart + 1,

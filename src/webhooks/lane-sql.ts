@@ -47,6 +47,7 @@ export type SubscriptionRow = {
   readonly rateLimitPerSecond: number | null;
   readonly retrySeconds: readonly number[];
   readonly orderedBy: string | null;
+  readonly timeoutSeconds: number | null;
   readonly version: number;
   /** Newest first. */
   readonly secrets: readonly { readonly sealed: string; readonly expiresAt: string | null }[];
@@ -181,7 +182,7 @@ function walkedTo(rows: readonly ClaimRow[], limit: number): bigint | undefined 
 const LOAD_SUBSCRIPTIONS = `
   SELECT s.organization_id AS "organizationId", s.id, s.target_url AS "targetUrl", s.status, s.deleted_at IS NOT NULL AS deleted,
          s.sealed_headers AS "sealedHeaders", s.max_concurrency AS "maxConcurrency",
-         s.rate_limit_per_second AS "rateLimitPerSecond", s.retry_seconds AS "retrySeconds", s.ordered_by AS "orderedBy", s.version,
+         s.rate_limit_per_second AS "rateLimitPerSecond", s.retry_seconds AS "retrySeconds", s.ordered_by AS "orderedBy", s.timeout_seconds AS "timeoutSeconds", s.version,
          coalesce((SELECT json_agg(json_build_object('sealed', encode(k.sealed, 'base64'), 'expiresAt', k.expires_at) ORDER BY k.created_at DESC, k.id DESC)
            FROM webhook_secrets k WHERE k.organization_id = s.organization_id AND k.subscription_id = s.id), '[]') AS secrets
   FROM unnest($1::uuid[], $2::uuid[]) AS l (organization_id, id)

@@ -75,6 +75,7 @@ function settingsOf(subscription: WebhookSubscription, headers: CustomHeaders, e
     max_concurrency: subscription.maxConcurrency,
     rate_limit_per_second: subscription.rateLimitPerSecond,
     retry_seconds: subscription.retrySeconds,
+    timeout_seconds: subscription.timeoutSeconds,
     ordered_by: subscription.orderedBy,
   };
 }

@@ -17,6 +17,8 @@ export type SubscriptionSettings = {
   readonly rateLimitPerSecond?: number | null | undefined;
   /** Delays before each retry, in seconds; empty for the server's schedule. */
   readonly retrySeconds?: readonly number[] | undefined;
+  /** 1 to 30, for a whole attempt; null for the server's time limit. */
+  readonly timeoutSeconds?: number | null | undefined;
   /** A path in the envelope, such as `data.user_id`; null for no order. Holds for what is emitted from then on. */
   readonly orderedBy?: string | null | undefined;
 };
@@ -35,6 +37,7 @@ export function checkSettings(settings: SubscriptionSettings, policy: TargetPoli
     ...(settings.retrySeconds ?? []).flatMap((value, index) =>
       rangeFaults(`retry_seconds.${index}`, value, [1, 86_400]),
     ),
+    ...rangeFaults('timeout_seconds', settings.timeoutSeconds ?? undefined, [1, 30]),
     ...orderFaults(settings.orderedBy),
   ];
   if (faults.length > 0) throw validationError(faults);

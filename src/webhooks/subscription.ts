@@ -239,6 +239,7 @@ function columns(context: WebhookContext, id: string, settings: SubscriptionSett
     ...(settings.description === undefined ? {} : { description: settings.description }),
     ...(settings.maxConcurrency === undefined ? {} : { maxConcurrency: settings.maxConcurrency }),
     ...(settings.rateLimitPerSecond === undefined ? {} : { rateLimitPerSecond: settings.rateLimitPerSecond }),
+    ...(settings.timeoutSeconds === undefined ? {} : { timeoutSeconds: settings.timeoutSeconds }),
     ...(settings.orderedBy === undefined ? {} : { orderedBy: settings.orderedBy }),
     ...(retrySeconds === undefined ? {} : { retrySeconds: [...retrySeconds] }),
     ...(customHeaders === undefined ? {} : { sealedHeaders: sealHeaders(context, id, customHeaders) }),

@@ -12,7 +12,7 @@ export const CREATE = graphql(`
         secret
         deduplicated
         subscription {
-          id targetUrl eventTypes description status version maxConcurrency rateLimitPerSecond retrySeconds orderedBy
+          id targetUrl eventTypes description status version maxConcurrency rateLimitPerSecond retrySeconds timeoutSeconds orderedBy
           customHeaders { name value }
           secrets { expiresAt }
         }

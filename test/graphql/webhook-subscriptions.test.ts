@@ -30,6 +30,7 @@ describe('createWebhookSubscription', () => {
       maxConcurrency: 3,
       rateLimitPerSecond: 5,
       retrySeconds: [1, 2],
+      timeoutSeconds: 5,
       orderedBy: 'data.user_id',
     });
     expect(result.secret).toMatch(/^whsec_/);
@@ -42,6 +43,7 @@ describe('createWebhookSubscription', () => {
       maxConcurrency: 3,
       rateLimitPerSecond: 5,
       retrySeconds: [1, 2],
+      timeoutSeconds: 5,
       orderedBy: 'data.user_id',
       secrets: [{ expiresAt: null }],
     });

@@ -24,6 +24,7 @@ it('sets concurrency, rate limit, retry schedule and order, at the creation and 
     max_concurrency: 3,
     rate_limit_per_second: 20,
     retry_seconds: [5, 50],
+    timeout_seconds: 30,
     ordered_by: 'data.user_id',
   };
   const id = await create(limits);
@@ -32,6 +33,7 @@ it('sets concurrency, rate limit, retry schedule and order, at the creation and 
     max_concurrency: 100,
     rate_limit_per_second: null,
     retry_seconds: [],
+    timeout_seconds: null,
     ordered_by: null,
   };
   const answer = await call(server, `PUT ${PATH}/${id}`, { token: 'north', body: others });

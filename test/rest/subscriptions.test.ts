@@ -46,6 +46,7 @@ describe('POST /api/webhooks/subscriptions', () => {
       max_concurrency: 10,
       rate_limit_per_second: null,
       retry_seconds: [],
+      timeout_seconds: null,
       ordered_by: null,
       active: true,
       status: 'active',
@@ -220,6 +221,7 @@ describe('GET, PUT, DELETE /api/webhooks/subscriptions/:id', () => {
     [{ rate_limit_per_second: 1_001 }, 'rate_limit_per_second'],
     [{ retry_seconds: [60, 86_401] }, 'retry_seconds.1'],
     [{ ordered_by: 'user_id' }, 'ordered_by'],
+    [{ timeout_seconds: 31 }, 'timeout_seconds'],
   ])('refuses PUT %j with 422, naming %s', async (body, path) => {
     const { id } = await create('north');
     expect(await call(server, `PUT ${PATH}/${id}`, { token: 'north', body })).toMatchObject({

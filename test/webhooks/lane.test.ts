@@ -19,7 +19,13 @@ import type { ClaimedDelivery } from '../../src/webhooks/lane-sql.ts';
 
 const LINGER = 500;
 const lease = { organizationId: 'o', subscriptionId: 's', job: { id: 'j', retryCount: 0 } };
-const target: Target = { url: 'https://lms.example/', headers: [], secrets: [], retrySeconds: [] };
+const target: Target = {
+  url: 'https://lms.example/',
+  headers: [],
+  secrets: [],
+  retrySeconds: [],
+  timeoutMs: undefined,
+};
 
 function deliveries(count: number): readonly ClaimedDelivery[] {
   return Array.from({ length: count }, (_, index) => ({

@@ -107,6 +107,8 @@ describe('creating', () => {
     ['a rate limit beyond 1,000', { rateLimitPerSecond: 1_001 }, ['rate_limit_per_second']],
     ['more than 20 retries', { retrySeconds: Array.from({ length: 21 }, () => 60) }, ['retry_seconds']],
     ['a retry without delay', { retrySeconds: [60, 0] }, ['retry_seconds', 1]],
+    ['no time for an attempt', { timeoutSeconds: 0 }, ['timeout_seconds']],
+    ['too much time for an attempt', { timeoutSeconds: 31 }, ['timeout_seconds']],
     ['an order by no path', { orderedBy: 'data.' }, ['ordered_by']],
     ['an order by a path outside of data', { orderedBy: 'timestamp' }, ['ordered_by']],
     ['a retry after more than a day', { retrySeconds: [86_401] }, ['retry_seconds', 0]],

@@ -255,6 +255,9 @@ function optionalSettings(t: InputFields, header: HeaderInputRef) {
     retrySeconds: t.intList({
       description: "The delays before each retry, in seconds; empty: the server's schedule.",
     }),
+    timeoutSeconds: t.int({
+      description: "How long an attempt may take in all: 1 to 30; null: the server's time limit.",
+    }),
     orderedBy: t.string({
       description:
         'What deliveries are ordered by, from then on: "organization_id", "event", or a path in data such as "data.user_id"; null: in no order.',
@@ -268,6 +271,7 @@ type SettingsInput = {
   readonly maxConcurrency?: number | null | undefined;
   readonly rateLimitPerSecond?: number | null | undefined;
   readonly retrySeconds?: readonly number[] | null | undefined;
+  readonly timeoutSeconds?: number | null | undefined;
   readonly orderedBy?: string | null | undefined;
 };
 
@@ -279,6 +283,7 @@ function toSettings(input: SettingsInput): SubscriptionSettings {
     maxConcurrency: given(input.maxConcurrency),
     rateLimitPerSecond: input.rateLimitPerSecond,
     retrySeconds: given(input.retrySeconds),
+    timeoutSeconds: input.timeoutSeconds,
     orderedBy: input.orderedBy,
   };
 }

@@ -82,6 +82,10 @@ function addSettings(builder: Builder): void {
     retrySeconds: t.exposeIntList('retrySeconds', {
       description: "The delays before each retry, in seconds; empty: the server's schedule.",
     }),
+    timeoutSeconds: t.exposeInt('timeoutSeconds', {
+      nullable: true,
+      description: "How long an attempt may take in all; null: the server's time limit.",
+    }),
     orderedBy: t.exposeString('orderedBy', {
       nullable: true,
       description:

@@ -36,6 +36,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Expirable {
   readonly target: ConnectTarget;
   readonly options: ExchangeRequest['options'];
   readonly deadlineMs: number;
+  readonly timeoutMs: number;
   readonly #limits: ExchangeLimits;
   readonly #onSettled: (exchange: Exchange, result: AttemptResult) => void;
   readonly #startMs = performance.now();
@@ -58,6 +59,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Expirable {
   ) {
     this.target = request.target;
     this.options = request.options;
+    this.timeoutMs = limits.timeoutMs;
     this.deadlineMs = this.#startMs + limits.timeoutMs;
     this.#limits = limits;
     this.#onSettled = onSettled;

@@ -39,6 +39,8 @@ export type OutboundRequest = {
   readonly url: string;
   readonly headers: HeaderPairs;
   readonly body: Buffer | string;
+  /** For the whole of it; the client's time limit, if left out. Few different ones. */
+  readonly timeoutMs?: number | undefined;
 };
 
 export type Outbound = {
@@ -64,13 +66,14 @@ export function createOutbound(options: OutboundOptions): Outbound {
   const closing = Promise.withResolvers<void>();
   let isClosing = false;
 
-  const request: Outbound['request'] = ({ method, url, headers, body }) => {
+  const request: Outbound['request'] = ({ method, url, headers, body, timeoutMs }) => {
     if (isClosing) return Promise.resolve(SHUTTING_DOWN);
     const target = findTarget(url);
     if ('kind' in target) return Promise.resolve(target);
     const sent = { ...target.options, method, headers: headers.flat(), body: body ?? null };
+    const own = timeoutMs === undefined ? limits : { ...limits, timeoutMs };
     return new Promise((resolve) => {
-      const exchange = new Exchange({ target: target.target, options: sent }, limits, (_, result) => {
+      const exchange = new Exchange({ target: target.target, options: sent }, own, (_, result) => {
         deadlines.remove(exchange);
         if (result.kind === 'error') transport.forget(exchange);
         resolve(result);

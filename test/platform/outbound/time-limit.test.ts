@@ -83,6 +83,30 @@ describe('one time limit covers everything (webhooks rule 9)', () => {
     expect(second).toMatchObject(timeout(/within 0\.3 seconds\.$/));
   });
 
+  it('may be another one for a single request, longer or shorter, whichever started first', async () => {
+    const receiver = await startReceiver(() => undefined);
+    const outbound = startOutbound({ timeoutMs: TIMEOUT_MS });
+    const [long, usual, short] = [TIMEOUT_MS + 100, undefined, TIMEOUT_MS - 100].map((timeoutMs) =>
+      outbound.post({ url: receiver.url, ...REQUEST, timeoutMs }),
+    );
+    const order: string[] = [];
+    const results = await Promise.all(
+      [long, usual, short].map(async (post) => {
+        const result = await post;
+        order.push(result?.kind === 'error' ? result.message : '');
+        return result;
+      }),
+    );
+    expect(order).toEqual(
+      ['0.2', '0.3', '0.4'].map((s) => `The receiver did not answer within ${s} seconds.`),
+    );
+    expect(results.map((result) => Math.round((result?.timing.totalMs ?? 0) / 100) >= 2)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+  });
+
   it('holds for each of many requests that started at different times', async () => {
     const receiver = await startReceiver(() => undefined);
     const outbound = startOutbound({ timeoutMs: TIMEOUT_MS });
