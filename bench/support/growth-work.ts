@@ -145,7 +145,9 @@ async function record(work: () => Promise<unknown>): Promise<readonly Statement[
     const [first, second] = given;
     const text = typeof first === 'string' ? first : String(Reflect.get(Object(first), 'text'));
     const values = typeof first === 'string' ? second : Reflect.get(Object(first), 'values');
-    if (/^\s*(SELECT|WITH)/i.test(text) && Array.isArray(values) && values.length > 1) {
+    // What writes cannot be done a second time.
+    const reads = /^\s*(SELECT|WITH)/i.test(text) && !/INSERT|UPDATE|emit_events/.test(text);
+    if (reads && Array.isArray(values) && values.length > 1) {
       statements.push({ text, values });
     }
     return Reflect.apply(original, this, given);
