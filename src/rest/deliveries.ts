@@ -1,9 +1,15 @@
-/** /api/webhooks/deliveries: the delivery log, and sending one again. */
+/** /api/webhooks/deliveries: the delivery log, sending one again, and not sending it at all. */
 import { createRoute } from '@hono/zod-openapi';
 import { mayDo } from '../accounts/viewer.ts';
 import { findEventBodies, MAY_READ_EVENT_DATA } from '../events/event.ts';
 import { MAY_READ, MAY_WRITE, type WebhookContext } from '../webhooks/context.ts';
-import { getDelivery, listAttempts, listDeliveries, retryDelivery } from '../webhooks/delivery.ts';
+import {
+  cancelDelivery,
+  getDelivery,
+  listAttempts,
+  listDeliveries,
+  retryDelivery,
+} from '../webhooks/delivery.ts';
 import {
   delivery,
   deliveryQuery,
@@ -24,6 +30,7 @@ export function addDeliveries(app: RestApp, guard: Guard): void {
   addList(app, guard);
   addGet(app, guard);
   addRetry(app, guard);
+  addCancel(app, guard);
 }
 
 function addList(app: RestApp, guard: Guard): void {
@@ -96,6 +103,24 @@ function addRetry(app: RestApp, guard: Guard): void {
     const retried = await retryDelivery(c.get('context'), c.req.valid('param').id);
     return c.json(printDelivery(retried), 202);
   });
+}
+
+function addCancel(app: RestApp, guard: Guard): void {
+  const route = createRoute({
+    method: 'post',
+    path: `${PATH}/{id}/cancel`,
+    operationId: 'cancelDelivery',
+    tags,
+    summary: 'Cancel a delivery that waits or is held',
+    description: 'It can be retried or replayed later. One that has ended is a conflict.',
+    security: needs(MAY_WRITE),
+    middleware: guard(MAY_WRITE),
+    request: { params: idParameters(EXAMPLE_IDS.delivery) },
+    responses: { 200: json('The cancelled delivery.', delivery), ...refusals(403, 404, 409) },
+  });
+  app.openapi(route, async (c) =>
+    c.json(printDelivery(await cancelDelivery(c.get('context'), c.req.valid('param').id)), 200),
+  );
 }
 
 /** The body that every attempt sent; null once it is no longer kept, undefined for who may not see it. */

@@ -226,6 +226,30 @@ describe('POST /api/webhooks/deliveries/:id/retry', () => {
   });
 });
 
+describe('POST /api/webhooks/deliveries/:id/cancel', () => {
+  it('ends what waits, and is refused for what has ended: 409', async () => {
+    await subscribe();
+    await emitBadge();
+    const { id } = await onlyDelivery();
+    const cancel = () => call(server, `POST ${PATH}/${id}/cancel`, { token: 'north' });
+    expect(await cancel()).toMatchObject({
+      status: 200,
+      body: { id, status: 'cancelled', next_attempt_at: null, completed_at: '2026-11-23T09:30:00.000Z' },
+    });
+    expect(await cancel()).toMatchObject({ status: 409, body: { code: 'CONFLICT' } });
+  });
+
+  it("does not find another organization's: 404", async () => {
+    await subscribe('south');
+    await emitBadge('south');
+    const [foreign] = await list('', 'south');
+    expect(await call(server, `POST ${PATH}/${foreign?.id}/cancel`, { token: 'north' })).toMatchObject({
+      status: 404,
+    });
+    expect(await list('', 'south')).toMatchObject([{ status: 'pending' }]);
+  });
+});
+
 const sendTest = (body: unknown) => call(server, 'POST /api/webhooks/test', { token: 'north', body });
 const faultAt = (path: string) => ({ status: 422, body: { errors: [{ path }] } });
 

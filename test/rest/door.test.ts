@@ -20,6 +20,7 @@ const ROUTES: readonly (readonly [route: string, scope: string | null])[] = [
   ['GET /api/webhooks/deliveries', 'read:webhooks'],
   [`GET /api/webhooks/deliveries/${ID}`, 'read:webhooks'],
   [`POST /api/webhooks/deliveries/${ID}/retry`, 'write:webhooks'],
+  [`POST /api/webhooks/deliveries/${ID}/cancel`, 'write:webhooks'],
   ['POST /api/webhooks/test', 'write:webhooks'],
 ];
 const SCOPED = ROUTES.filter((route): route is readonly [string, string] => route[1] !== null);

@@ -24,8 +24,11 @@ window.SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   validatorUrl: null,
   presets: [window.SwaggerUIBundle.presets.apis],
+  plugins: [leaveOutWhatBrowsersDo],
   requestInterceptor: async (request) => {
-    for (const [id, find] of Object.entries(standIns(request.headers?.Authorization))) {
+    for (const [id, find] of Object.entries(
+      standIns(request.headers?.Authorization, isReplayOfOne(request)),
+    )) {
       if (!isAbout(request, id)) continue;
       const real = await find();
       if (real === undefined) continue;
@@ -35,6 +38,20 @@ window.SwaggerUIBundle({
     return request;
   },
 });
+
+/** Where a browser is sent cannot be fetched by a page: what answers pages alone gets no button. */
+function leaveOutWhatBrowsersDo({ React }) {
+  const answersPages = ({ path, method }) =>
+    Object.keys(spec.paths[path]?.[method]?.responses[200]?.content ?? {}).join() === 'text/html';
+  return {
+    wrapComponents: {
+      execute: (Execute) => (props) =>
+        answersPages(props)
+          ? React.createElement('p', {}, 'Open this in a browser; there is nothing to fetch.')
+          : React.createElement(Execute, props),
+    },
+  };
+}
 
 /** Swagger UI fills in whatever has an example, or a type; a filter that nobody chose would answer nothing. */
 function leaveOptionalFieldsEmpty() {
@@ -49,20 +66,31 @@ function leaveOptionalFieldsEmpty() {
   }
 }
 
+/** @param {{ url: string }} request */
+function isReplayOfOne({ url }) {
+  return /\/deliveries\/[^/]+\/replay$/.test(url);
+}
+
 /** @param {{ url: string, body?: unknown }} request @param {string} id */
 function isAbout({ url, body }, id) {
   return url.includes(id) || (typeof body === 'string' && body.includes(id));
 }
 
+/** @param {string} path */
+function firstExample(path) {
+  return Object.values(spec.paths[path].post.requestBody.content['application/json'].examples)[0].value;
+}
+
 /**
- * What the ids of the examples stand for: a subscription to the example's own URL, which leads nowhere, and a test
- * delivery of it. Both are made when they are needed and not there; nothing else is touched by trying an example out.
+ * What the ids of the examples stand for: a subscription to the example's own URL, which leads nowhere, a test delivery
+ * of it, a replay, and a client with the example's own name, which nobody has approved. They are made when they are
+ * needed and not there; nothing else is touched by trying an example out.
  * @param {string | undefined} authorization
+ * @param {boolean} isReplay
  */
-function standIns(authorization) {
+function standIns(authorization, isReplay) {
   const path = '/api/webhooks/subscriptions';
-  const example = Object.values(spec.paths[path].post.requestBody.content['application/json'].examples)[0]
-    .value;
+  const example = firstExample(path);
   const subscription = async () => {
     const list = await call(authorization, `${path}?limit=100`);
     const found = list?.data?.find(
@@ -80,13 +108,31 @@ function standIns(authorization) {
     return (await call(authorization, '/api/webhooks/test', { subscription_id: subscriptionId }))
       ?.delivery_id;
   };
+  // Only what has ended can be replayed.
+  const ended = async () => {
+    const subscriptionId = await subscription();
+    const test = await call(authorization, '/api/webhooks/test', { subscription_id: subscriptionId });
+    await call(authorization, `/api/webhooks/deliveries/${test?.delivery_id}/cancel`, {});
+    return test?.delivery_id;
+  };
+  const client = async () => {
+    const clients = '/api/oauth/clients';
+    const own = firstExample(clients);
+    const list = await call(undefined, `${clients}?limit=100`);
+    return (list?.data?.find(({ name }) => name === own.name) ?? (await call(undefined, clients, own)))?.id;
+  };
   const replay = async () => {
     const replays = '/api/webhooks/replays';
     const list = await call(authorization, `${replays}?limit=1`);
     return (list?.data?.[0] ?? (await call(authorization, replays, { statuses: ['failed'] })))?.id;
   };
   const ids = spec['x-example-ids'];
-  return { [ids.subscription]: subscription, [ids.delivery]: delivery, [ids.replay]: replay };
+  return {
+    [ids.subscription]: subscription,
+    [ids.delivery]: isReplay ? ended : delivery,
+    [ids.replay]: replay,
+    [ids.client]: client,
+  };
 }
 
 /** Undefined for a refusal, which the request itself will then show. */
