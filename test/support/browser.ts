@@ -27,7 +27,8 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   page.on('pageerror', (error) => faults.push(error.message));
   page.on('request', (request) => {
     const { protocol, hostname } = new URL(request.url());
-    if (protocol !== 'data:' && protocol !== 'blob:' && hostname !== '127.0.0.1') faults.push(request.url());
+    const isHere = ['127.0.0.1', 'localhost'].includes(hostname);
+    if (protocol !== 'data:' && protocol !== 'blob:' && !isHere) faults.push(request.url());
   });
   return { page, faults };
 }
