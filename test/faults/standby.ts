@@ -19,6 +19,7 @@ export type Standby = {
 
 const WITHIN_MS = 30_000;
 const NAME = 'standby';
+const RESTART_MS = 200;
 
 /**
  * Copies the primary, whose folder is `from`, while it runs, and follows it. Resolves when no commit of the primary is
@@ -36,21 +37,19 @@ export async function startStandby(primaryUrl: string, from: string, folder: str
   const own = process.getuid?.() === 0 ? { uid, gid } : {};
   await configure(data, primaryUrl, own);
   const port = await freePort();
-  const child = spawn(
-    findBinaries().postgres,
-    postgresArguments(data, port, { maxConnections: 200, isDurable: true }),
-    {
+  const running = keepRunning(() =>
+    spawn(findBinaries().postgres, postgresArguments(data, port, { maxConnections: 200, isDurable: true }), {
       ...own,
       env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
       cwd: folder,
       stdio: 'ignore',
-    },
+    }),
   );
   await followClosely(primary);
   await primary.end();
   const url = new URL(primaryUrl);
   url.port = String(port);
-  return { url: url.href, promote: () => promote(url.href), stop: () => stop(child) };
+  return { url: url.href, promote: () => promote(url.href), stop: running.stop };
 }
 
 async function copy(primary: Database, from: string, to: string): Promise<void> {
@@ -99,11 +98,27 @@ async function promote(url: string): Promise<void> {
   await database.end();
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGINT');
-  await exited;
+/** Starts it again when it ends by itself, as whoever looks after a database would. */
+function keepRunning(start: () => ChildProcess): { readonly stop: () => Promise<void> } {
+  let child = start();
+  let restarting: NodeJS.Timeout | undefined;
+  const restart = (): void => {
+    restarting = setTimeout(() => {
+      child = start();
+      child.once('exit', restart);
+    }, RESTART_MS);
+  };
+  child.once('exit', restart);
+  return {
+    stop: async () => {
+      child.removeListener('exit', restart);
+      clearTimeout(restarting);
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      child.kill('SIGINT');
+      await exited;
+    },
+  };
 }
 
 async function freePort(): Promise<number> {
