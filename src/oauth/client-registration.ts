@@ -168,7 +168,7 @@ export async function updateClient(
 
 export type SuspendClient = { readonly reason: string; readonly expectedVersion?: number | undefined };
 
-/** Stops a client with all its tokens, at once, until it is resumed. Errors: as `updateClient`; `CONFLICT` if it is not approved. */
+/** Stops a client at once, until it is resumed; its grants and tokens end for good, what people allowed it is kept. Errors: as `updateClient`; `CONFLICT` if it is not approved. */
 export async function suspendClient(
   context: ClientContext,
   id: string,

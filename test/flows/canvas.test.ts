@@ -1,7 +1,6 @@
 /** The journey of an LMS (docs/guides/canvas.md), through the server as operators run it, as Canvas would go it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyWebhook, verifyWebhookSignature } from '../../verify/index.js';
-import { type ClientOffice, openClientOffice } from '../support/client-office.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createLms, type Json, type Lms, type Tokens } from '../support/lms.ts';
 import { type MailServer, startMailServer } from '../support/mail-server.ts';
@@ -23,7 +22,6 @@ let head: Browser;
 /** What each step hands to the next. */
 let client: { readonly id: string; readonly clientId: string; readonly version: number };
 let lms: Lms;
-let office: ClientOffice;
 let webhookSecret: string;
 let quest: {
   readonly id: string;
@@ -48,10 +46,8 @@ beforeAll(async () => {
   });
   publicUrl = (await server.said(/Sign in +(\S+)\/login/))?.[1] ?? '';
   head = await signIn(HEAD, HEAD_PASSWORD);
-  office = await openClientOffice(database.ownerUrl, HEAD);
 });
 afterAll(async () => {
-  await office.close();
   await server.stop();
   await Promise.all([receiver.close(), mails.close()]);
   await database.drop();
@@ -74,24 +70,38 @@ async function inSession(browser: Browser, query: string, variables: object = {}
 // One journey in steps: each rests on the one before.
 describe('The journey of an LMS', () => {
   it('1: the school registers the client, which can do nothing yet', async () => {
-    const { client: registered, clientSecret } = await office.register({
-      name: 'Canvas of Northfield',
-      preset: 'canvas',
-      redirectUris: [REDIRECT_URI],
-      scopes: [...LEARNING.split(' '), 'write:webhooks'],
-      requiresPkce: false,
-    });
-    expect(registered.status).toBe('PENDING');
-    client = registered;
-    const credentials = { clientId: client.clientId, secret: clientSecret ?? '' };
+    const data = await inSession(
+      head,
+      `mutation ($input: RegisterOAuthClientInput!) { registerOAuthClient(input: $input) {
+         ... on RegisterOAuthClientPayload { clientSecret client { id clientId version status } } } }`,
+      {
+        input: {
+          name: 'Canvas of Northfield',
+          preset: 'CANVAS',
+          redirectUris: [REDIRECT_URI],
+          scopes: [...LEARNING.split(' '), 'write:webhooks'],
+          requiresPkce: false,
+        },
+      },
+    );
+    const registered = data['registerOAuthClient'] as { client: typeof client; clientSecret: string }; // As asked for.
+    expect(registered.client).toMatchObject({ status: 'PENDING' });
+    ({ client } = registered);
+    const credentials = { clientId: client.clientId, secret: registered.clientSecret };
     lms = createLms({ url: server.url, redirectUri: REDIRECT_URI, ...credentials });
     const early = await head.get(`/api/oauth/authorize?response_type=code&client_id=${client.clientId}`);
     expect(early.status).toBe(403);
   });
 
   it('2: an admin of the platform approves it', async () => {
-    const decided = await office.decide(client.id, { decision: 'APPROVE', expectedVersion: client.version });
-    expect(decided).toMatchObject({ status: 'APPROVED' });
+    const { id, version: expectedVersion } = client;
+    const data = await inSession(
+      head,
+      `mutation ($input: ReviewOAuthClientInput!) { reviewOAuthClient(input: $input) {
+         ... on ReviewOAuthClientPayload { client { status } } } }`,
+      { input: { id, decision: 'APPROVE', expectedVersion } },
+    );
+    expect(data).toEqual({ reviewOAuthClient: { client: { status: 'APPROVED' } } });
   });
 
   it('3: an admin of the school allows it to manage webhooks, and it subscribes with that token', async () => {

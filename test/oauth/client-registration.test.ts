@@ -184,7 +184,7 @@ describe('Only an ADMIN who has signed in', () => {
 });
 
 describe('A suspended client', () => {
-  it('is stopped with all its tokens, and goes on when it is resumed (rule 16)', async () => {
+  it('is stopped and its tokens end for good; resumed, it gets new ones (rule 16)', async () => {
     const client = await world.approved();
     const person = await addPerson(world.harness);
     const tokens = await connect(world.harness, { client, person, scopes: ['read'] });
@@ -197,8 +197,10 @@ describe('A suspended client', () => {
       status: 'APPROVED',
       statusReason: null,
     });
-    expect(await opens(world.harness, tokens.access)).toBe(true);
-    expect((await world.harness.post(form)).status).toBe(200);
+    expect(await opens(world.harness, tokens.access)).toBe(false);
+    expect(await world.harness.post(form)).toMatchObject(refusal(400, 'invalid_grant'));
+    const again = await connect(world.harness, { client, person, scopes: ['read'] });
+    expect(await opens(world.harness, again.access)).toBe(true);
   });
 
   it('by the platform cannot be resumed by its organization', async () => {

@@ -133,7 +133,7 @@ function addSuspend(builder: Builder): void {
   builder.mutationField('suspendOAuthClient', (t) =>
     t.field({
       ...access(MAY_MANAGE_CLIENTS),
-      description: 'Stops an OAuth client with all its tokens, at once, until it is resumed.',
+      description: 'Stops an OAuth client at once, until it is resumed. Its tokens end for good; what people allowed it is kept.',
       type: clientPayload(builder, 'SuspendOAuthClientPayload'),
       errors: resultOf('SuspendOAuthClientResult', ERRORS),
       args: { input: t.arg({ type: input, required: true, description: 'Which, and why.' }) },

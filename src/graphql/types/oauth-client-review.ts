@@ -15,7 +15,7 @@ export function addOAuthClientReview(builder: Builder): void {
     values: {
       APPROVE: { description: 'What it asks for is in force, with all or fewer of its scopes.' },
       REJECT: { description: 'What it asks for is not; what is in force stays. With a reason.' },
-      SUSPEND: { description: 'It is stopped with all its tokens, at once. With a reason.' },
+      SUSPEND: { description: 'It is stopped at once, and its tokens end. With a reason.' },
       RESUME: { description: 'It goes on, whoever suspended it.' },
     },
   });

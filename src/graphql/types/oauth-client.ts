@@ -106,7 +106,7 @@ function addEnums(builder: Builder) {
       PENDING: { description: 'Waits for an admin of the platform.' },
       APPROVED: { description: 'Works, as far as it is in force.' },
       REJECTED: { description: 'Was rejected; it can be changed and so asks again.' },
-      SUSPENDED: { description: 'Stopped with all its tokens until it is resumed.' },
+      SUSPENDED: { description: 'Stopped until it is resumed; its tokens have ended.' },
     },
   });
   builder.enumType(OAuthClientType, {
