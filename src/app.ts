@@ -105,6 +105,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
   const oauth = createOAuth({
     pool: authPool,
     masterKeys: keys,
+    signingAlgorithm: config.signingAlgorithm,
     issuer: publicUrl,
     clock,
     reportError: (error) => log.error({ error }, 'the authorization server failed'),

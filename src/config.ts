@@ -144,6 +144,7 @@ const ENVIRONMENT = z.object({
     .min(60)
     .max(10_000_000)
     .default(3_000),
+  OAUTH_SIGNING_ALGORITHM: z.enum(['ES256', 'RS256'], { error: 'expected ES256 or RS256' }).default('ES256'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'], { error: 'expected debug, info, warn or error' })
     .default('info'),
@@ -234,6 +235,8 @@ function freeze(env: Environment) {
     graphqlPointsPerMinute: env.GRAPHQL_POINTS_PER_MINUTE,
     /** Of a client from one address. */
     oauthRequestsPerMinute: env.OAUTH_REQUESTS_PER_MINUTE,
+    /** Of the keys that are made from now on. */
+    signingAlgorithm: env.OAUTH_SIGNING_ALGORITHM,
     bootstrap: {
       adminEmail: env.BOOTSTRAP_ADMIN_EMAIL,
       adminPassword: env.BOOTSTRAP_ADMIN_PASSWORD,

@@ -6,11 +6,11 @@
  */
 import type { Pool } from 'pg';
 import { OPERATOR } from './audit/entry.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
 import { systemClock } from './lib/clock.ts';
 import type { MasterKeys } from './lib/crypto.ts';
 import { AppError } from './lib/errors.ts';
-import { rotateSigningKey } from './oauth/key-rotation.ts';
+import { type KeyRotationDeps, rotateSigningKey } from './oauth/key-rotation.ts';
 import { createPool } from './platform/database/pool.ts';
 import { createLog } from './platform/log.ts';
 import { checkMasterKeys, loadMasterKey } from './platform/master-key.ts';
@@ -19,7 +19,7 @@ import { reseal } from './platform/reseal.ts';
 import { openDatabase } from './prepare.ts';
 import { SEALED_COLUMNS } from './sealed-columns.ts';
 
-type Command = (pool: Pool, keys: MasterKeys) => Promise<void>;
+type Command = (pool: Pool, keys: MasterKeys, config: Config) => Promise<void>;
 
 const USAGE = 'Expected one of: rotate, rotate --end-tokens, reseal.';
 
@@ -38,9 +38,9 @@ async function main(named: string): Promise<void> {
 function commandNamed(named: string): Command {
   switch (named) {
     case 'rotate':
-      return (pool, keys) => rotate(pool, keys, false);
+      return (pool, keys, config) => rotate(depsOf(pool, keys, config), false);
     case 'rotate --end-tokens':
-      return (pool, keys) => rotate(pool, keys, true);
+      return (pool, keys, config) => rotate(depsOf(pool, keys, config), true);
     case 'reseal':
       return resealAll;
     default:
@@ -58,15 +58,18 @@ async function withDatabase(command: Command): Promise<void> {
   const pool = createPool({ url: database.url, maxConnections: 1, onIdleError });
   try {
     await withOwnerSession(database.url, (session) => checkMasterKeys(session, keys));
-    await command(pool, keys);
+    await command(pool, keys, config);
   } finally {
     await pool.end();
     await database.stop();
   }
 }
 
-async function rotate(pool: Pool, masterKeys: MasterKeys, endTokens: boolean): Promise<void> {
-  const deps = { pool, masterKeys, clock: systemClock };
+function depsOf(pool: Pool, masterKeys: MasterKeys, { signingAlgorithm }: Config): KeyRotationDeps {
+  return { pool, masterKeys, clock: systemClock, signingAlgorithm };
+}
+
+async function rotate(deps: KeyRotationDeps, endTokens: boolean): Promise<void> {
   const { kid, signsFrom } = await rotateSigningKey(deps, { source: OPERATOR, endTokens });
   say(`The key ${kid} signs access tokens from ${signsFrom.toISOString()}.`);
   if (endTokens) say('No other key is published; the tokens they signed are refused within a minute.');

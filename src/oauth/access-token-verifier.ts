@@ -13,7 +13,7 @@ import { translateDatabaseError } from '../platform/database/unavailable.ts';
 import { ACCESS_TOKEN_TYPE } from './access-token.ts';
 import { BearerError } from './bearer.ts';
 import { commonScopes } from './client-settings.ts';
-import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.ts';
+import { SIGNING_ALGORITHMS, type SigningKeys } from './signing-key.ts';
 import { type LiveToken, selectHeldTokens, selectLiveToken } from './token-statements.ts';
 
 export type AccessTokenClaims = z.infer<typeof CLAIMS>;
@@ -96,7 +96,7 @@ async function verifyToken(
 ): Promise<AccessTokenClaims> {
   try {
     const { payload } = await jwtVerify(token, (header) => findKey(signingKeys, header), {
-      algorithms: [SIGNING_ALGORITHM],
+      algorithms: [...SIGNING_ALGORITHMS],
       typ: ACCESS_TOKEN_TYPE,
       issuer,
       audience: issuer,
@@ -112,7 +112,7 @@ async function verifyToken(
 }
 
 async function findKey(signingKeys: SigningKeys, header: JWTHeaderParameters) {
-  const key = header.kid === undefined ? undefined : await signingKeys.find(header.kid);
+  const key = header.kid === undefined ? undefined : await signingKeys.find(header.kid, header.alg);
   if (key === undefined) throw invalidToken();
   return key;
 }

@@ -6,7 +6,7 @@ import { CompactSign } from 'jose';
 import type { Pool } from 'pg';
 import type { Clock } from '../lib/clock.ts';
 import type { AuthenticatedClient, Client } from './client.ts';
-import { SIGNING_ALGORITHM, type SigningKeys } from './signing-key.ts';
+import type { SigningKeys } from './signing-key.ts';
 import { insertAccessToken } from './statements.ts';
 
 export const ACCESS_TOKEN_TTL_SECONDS = 3_600;
@@ -106,7 +106,7 @@ async function sign(
   token: AccessTokenDraft,
   { client, userId, scopes }: AccessTokenSubject,
 ): Promise<TokenResponse> {
-  const { kid, privateKey } = await signingKeys.current();
+  const { kid, algorithm, privateKey } = await signingKeys.current();
   const scope = scopes.join(' ');
   const claims = {
     iss: issuer,
@@ -119,7 +119,7 @@ async function sign(
     iat: token.issuedAt.getTime() / 1_000,
     exp: token.expiresAt.getTime() / 1_000,
   };
-  const header = { alg: SIGNING_ALGORITHM, typ: ACCESS_TOKEN_TYPE, kid };
+  const header = { alg: algorithm, typ: ACCESS_TOKEN_TYPE, kid };
   // The claims are complete, so the builder of JWTs, which copies and checks them, would be a third of the work.
   const payload = Buffer.from(JSON.stringify(claims));
   const signed = await new CompactSign(payload).setProtectedHeader(header).sign(privateKey);

@@ -24,7 +24,7 @@ import { createOAuthLimits, OAUTH_LIMITS, type OAuthLimitSettings, type OAuthLim
 import { protectedResourceMetadataUrl } from './metadata.ts';
 import { revokeGrantsOfUser } from './revocation.ts';
 import { createOAuthRoutes } from './routes.ts';
-import { createSigningKeys } from './signing-key.ts';
+import { createSigningKeys, type SigningAlgorithm } from './signing-key.ts';
 import type { Grant } from './token.ts';
 
 export type OAuthDeps = {
@@ -40,6 +40,8 @@ export type OAuthDeps = {
   readonly onReuse: (report: ReuseReport) => void;
   /** Takes note of clients that did not prove themselves. */
   readonly refusals: Pick<Refusals, 'note'>;
+  /** Of the signing keys that are made from now on; ES256 if left out. */
+  readonly signingAlgorithm?: SigningAlgorithm;
   readonly newId?: () => string;
   /** OAUTH_LIMITS, if left out. */
   readonly limits?: OAuthLimitSettings;

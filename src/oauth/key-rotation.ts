@@ -3,15 +3,18 @@
  * signs, so that whoever verifies tokens knows it by then; the one before stays published until the last token that it
  * signed has expired. All of it under one lock, so that of several processes one acts and the others find it done.
  */
-import type { Pool } from 'pg';
 import { beginning } from '../audit/difference.ts';
 import { type AuditSource, PLATFORM, SYSTEM } from '../audit/entry.ts';
 import { recordOn } from '../audit/record.ts';
-import type { Clock } from '../lib/clock.ts';
-import type { MasterKeys } from '../lib/crypto.ts';
 import { inTransaction, type Queryable } from '../platform/database/pool.ts';
 import { ACCESS_TOKEN_TTL_SECONDS } from './access-token.ts';
-import { generateSigningKey, REFRESH_MS, type StoredKey, selectKeys } from './signing-key.ts';
+import {
+  generateSigningKey,
+  REFRESH_MS,
+  type SigningKeysDeps,
+  type StoredKey,
+  selectKeys,
+} from './signing-key.ts';
 import {
   deleteRetiredSigningKeys,
   insertSigningKey,
@@ -20,11 +23,7 @@ import {
   setSigningKeyBegin,
 } from './statements.ts';
 
-export type KeyRotationDeps = {
-  readonly pool: Pool;
-  readonly masterKeys: MasterKeys;
-  readonly clock: Clock;
-};
+export type KeyRotationDeps = SigningKeysDeps;
 
 /** The key that signs from then on. */
 export type Rotation = { readonly kid: string; readonly signsFrom: Date };
@@ -84,11 +83,11 @@ type Replacement = {
 };
 
 async function replace(
-  { masterKeys }: KeyRotationDeps,
+  deps: KeyRotationDeps,
   tx: Queryable,
   { now, signsFrom, source, overlapMs = OVERLAP_MS }: Replacement,
 ): Promise<Rotation> {
-  const key = await generateSigningKey(masterKeys, signsFrom);
+  const key = await generateSigningKey(deps, signsFrom);
   await tx.query(insertSigningKey(key, now));
   const { kid, algorithm } = key;
   await record(tx, { now, source }, 'signing_key.created', { kid, algorithm, signs_from: signsFrom });

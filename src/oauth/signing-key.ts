@@ -22,27 +22,37 @@ import { inTransaction, type Queryable } from '../platform/database/pool.ts';
 import type { SealedColumn } from '../platform/reseal.ts';
 import { insertSigningKey, lockSigningKeys, type NewSigningKey, selectSigningKeys } from './statements.ts';
 
-/** The one algorithm in use; a token that names another is refused. */
-export const SIGNING_ALGORITHM = 'ES256';
+/** What a key may be for (RFC 7518 3.1), the usual one first. A token that names another than its key is refused. */
+export const SIGNING_ALGORITHMS = ['ES256', 'RS256'] as const;
+export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
 
 export type SigningKeys = {
   /** The key that signs now. Makes the first one when there is none. */
-  readonly current: () => Promise<{ readonly kid: string; readonly privateKey: CryptoKey }>;
-  /** The public key named `kid`; undefined when no such key is published. */
-  readonly find: (kid: string) => Promise<CryptoKey | undefined>;
+  readonly current: () => Promise<Signer>;
+  /** The public key named `kid`; undefined when no such key for this algorithm is published. */
+  readonly find: (kid: string, algorithm: string) => Promise<CryptoKey | undefined>;
   /** What is published (RFC 7517 5): the public halves of all keys that are not retired. */
   readonly jwks: () => Promise<JSONWebKeySet>;
+};
+
+export type Signer = {
+  readonly kid: string;
+  readonly algorithm: SigningAlgorithm;
+  readonly privateKey: CryptoKey;
 };
 
 export type SigningKeysDeps = {
   readonly pool: Pool;
   readonly masterKeys: MasterKeys;
   readonly clock: Clock;
+  /** Of the next key that is made; those that are there keep theirs. ES256 if left out. */
+  readonly signingAlgorithm?: SigningAlgorithm;
 };
 
 /** A key that is not retired. */
 export type StoredKey = {
   readonly kid: string;
+  readonly algorithm: SigningAlgorithm;
   /** As it is published: with kid, alg and use. */
   readonly publicJwk: JWK;
   readonly sealedPrivate: Buffer;
@@ -87,10 +97,11 @@ export function createSigningKeys(deps: SigningKeysDeps): SigningKeys {
   return {
     current: async () => {
       const key = chooseSigner(await load(REFRESH_MS), clock.now());
-      return { kid: key.kid, privateKey: await imported.privateKey(key) };
+      const { kid, algorithm } = key;
+      return { kid, algorithm, privateKey: await imported.privateKey(key) };
     },
-    find: async (kid) => {
-      const isNamed = (key: StoredKey): boolean => key.kid === kid;
+    find: async (kid, algorithm) => {
+      const isNamed = (key: StoredKey): boolean => key.kid === kid && key.algorithm === algorithm;
       const key =
         (await load(REFRESH_MS)).find(isNamed) ?? (await load(UNKNOWN_KID_REFRESH_MS)).find(isNamed);
       return key && imported.publicKey(key);
@@ -99,18 +110,18 @@ export function createSigningKeys(deps: SigningKeysDeps): SigningKeys {
   };
 }
 
-async function readKeys({ pool, masterKeys }: SigningKeysDeps, now: Date): Promise<Loaded> {
-  const keys = await selectKeys(pool, now);
-  return { keys: keys.length > 0 ? keys : await makeFirstKey(pool, masterKeys, now), at: now.getTime() };
+async function readKeys(deps: SigningKeysDeps, now: Date): Promise<Loaded> {
+  const keys = await selectKeys(deps.pool, now);
+  return { keys: keys.length > 0 ? keys : await makeFirstKey(deps, now), at: now.getTime() };
 }
 
 /** Under a lock, so that of several processes one makes the key and the others read it. */
-async function makeFirstKey(pool: Pool, masterKeys: MasterKeys, now: Date): Promise<readonly StoredKey[]> {
-  return inTransaction(pool, async (tx) => {
+async function makeFirstKey(deps: SigningKeysDeps, now: Date): Promise<readonly StoredKey[]> {
+  return inTransaction(deps.pool, async (tx) => {
     await tx.query(lockSigningKeys());
     const keys = await selectKeys(tx, now);
     if (keys.length > 0) return keys;
-    const key = await generateSigningKey(masterKeys, now);
+    const key = await generateSigningKey(deps, now);
     await tx.query(insertSigningKey(key));
     await recordOn(
       tx,
@@ -132,14 +143,17 @@ export async function selectKeys(db: Queryable, now: Date): Promise<readonly Sto
 }
 
 /** A key pair to be; it counts once it is stored. */
-export async function generateSigningKey(masterKeys: MasterKeys, signsFrom: Date): Promise<NewSigningKey> {
-  const pair = await generateKeyPair(SIGNING_ALGORITHM, { extractable: true });
+export async function generateSigningKey(
+  { masterKeys, signingAlgorithm = 'ES256' }: Pick<SigningKeysDeps, 'masterKeys' | 'signingAlgorithm'>,
+  signsFrom: Date,
+): Promise<NewSigningKey> {
+  const pair = await generateKeyPair(signingAlgorithm, { extractable: true });
   const coordinates = await exportJWK(pair.publicKey);
   const kid = await calculateJwkThumbprint(coordinates);
-  const publicJwk = { ...coordinates, kid, alg: SIGNING_ALGORITHM, use: 'sig' };
+  const publicJwk = { ...coordinates, kid, alg: signingAlgorithm, use: 'sig' };
   const privateJwk = Buffer.from(JSON.stringify(await exportJWK(pair.privateKey)));
   const sealedPrivate = seal(masterKeys, privateJwk, kid);
-  return { kid, algorithm: SIGNING_ALGORITHM, publicJwk, sealedPrivate, signsFrom };
+  return { kid, algorithm: signingAlgorithm, publicJwk, sealedPrivate, signsFrom };
 }
 
 /** The newest whose time has come; where clocks disagree so far that none has, the one whose time comes first. */
@@ -154,12 +168,13 @@ function createImportCache(masterKeys: MasterKeys) {
   const publicKeys = new Map<string, Promise<CryptoKey>>();
   const privateKeys = new Map<string, Promise<CryptoKey>>();
   return {
-    publicKey: ({ kid, publicJwk }: StoredKey) => memoize(publicKeys, kid, () => importKey(publicJwk)),
-    privateKey: ({ kid, sealedPrivate }: StoredKey) =>
+    publicKey: ({ kid, algorithm, publicJwk }: StoredKey) =>
+      memoize(publicKeys, kid, () => importKey(publicJwk, algorithm)),
+    privateKey: ({ kid, algorithm, sealedPrivate }: StoredKey) =>
       memoize(privateKeys, kid, async () => {
         // What was sealed is what exportJWK made of a private key.
         const jwk = JSON.parse(unseal(masterKeys, sealedPrivate, kid).toString()) as JWK;
-        return importKey(jwk);
+        return importKey(jwk, algorithm);
       }),
   };
 }
@@ -170,8 +185,8 @@ function memoize<T>(known: Map<string, Promise<T>>, key: string, make: () => Pro
   return held;
 }
 
-async function importKey(jwk: JWK): Promise<CryptoKey> {
-  const key = await importJWK(jwk, SIGNING_ALGORITHM);
+async function importKey(jwk: JWK, algorithm: SigningAlgorithm): Promise<CryptoKey> {
+  const key = await importJWK(jwk, algorithm);
   if (key instanceof Uint8Array) throw new Error('A signing key is symmetric; a key pair is expected.');
   return key;
 }

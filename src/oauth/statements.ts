@@ -122,7 +122,7 @@ export function lockSigningKeys(): QueryConfig {
 /** All that are published, newest first: a handful of rows. */
 export function selectSigningKeys(now: Date): QueryConfig {
   return {
-    text: `SELECT id AS "kid", public_jwk AS "publicJwk", sealed_private AS "sealedPrivate",
+    text: `SELECT id AS "kid", algorithm, public_jwk AS "publicJwk", sealed_private AS "sealedPrivate",
              signs_from AS "signsFrom", retires_at AS "retiresAt"
            FROM signing_keys WHERE retires_at IS NULL OR retires_at > $1
            ORDER BY signs_from DESC, id`,

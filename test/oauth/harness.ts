@@ -15,6 +15,7 @@ import { createOAuth, type OAuth } from '../../src/oauth/authorization-server.ts
 import { bootstrapClient } from '../../src/oauth/bootstrap-client.ts';
 import type { ReuseReport } from '../../src/oauth/exchange.ts';
 import type { OAuthLimitSettings } from '../../src/oauth/limits.ts';
+import type { SigningAlgorithm } from '../../src/oauth/signing-key.ts';
 import { insertClient, insertClientSecret, type NewClient } from '../../src/oauth/statements.ts';
 import { createPool } from '../../src/platform/database/pool.ts';
 import type { HttpEnv } from '../../src/platform/http/env.ts';
@@ -78,6 +79,8 @@ export type HarnessOptions = {
   readonly limits?: OAuthLimitSettings;
   /** Whose X-Forwarded-For counts: nobody's, if left out. */
   readonly trustedProxies?: string;
+  /** ES256, if left out. */
+  readonly signingAlgorithm?: SigningAlgorithm;
   /** Given every line that the server would log, of every level. */
   readonly onLog?: (line: string) => void;
 };
@@ -89,6 +92,7 @@ export async function startHarness({
   path = '',
   limits = NO_LIMITS,
   trustedProxies = '',
+  signingAlgorithm = 'ES256',
   onLog,
 }: HarnessOptions = {}): Promise<Harness> {
   const database = await createTestDatabase();
@@ -116,6 +120,7 @@ export async function startHarness({
     pool,
     refusals,
     masterKeys: MASTER_KEYS,
+    signingAlgorithm,
     limits,
     issuer,
     clock,

@@ -45,7 +45,7 @@ function aProcess(pool: Pool = pools[0]) {
   const keys = createSigningKeys(deps);
   return {
     signer: async () => (await keys.current()).kid,
-    knows: async (kid: string) => (await keys.find(kid)) !== undefined,
+    knows: async (kid: string) => (await keys.find(kid, 'ES256')) !== undefined,
     published: async () => (await keys.jwks()).keys.map(({ kid }) => kid),
     keep: () => keepSigningKeys(deps),
     rotate: (endTokens = false) => rotateSigningKey(deps, { source: OPERATOR, endTokens }),

@@ -95,7 +95,7 @@ describe('several keys (OAuth rule 59)', () => {
     expect((await keys.jwks()).keys.map(({ kid }) => kid)).toEqual(['next', old]);
     clock.advance(9 * 60_000);
     expect((await keys.current()).kid).toBe('next');
-    expect(await keys.find(old)).toBeDefined();
+    expect(await keys.find(old, 'ES256')).toBeDefined();
   });
 
   test('a retired key is neither published nor accepted', async () => {
@@ -103,9 +103,9 @@ describe('several keys (OAuth rule 59)', () => {
     await addKey('old', minutesFromNow(-10));
     await addKey('new', minutesFromNow(-5));
     await pool.query(`UPDATE signing_keys SET retires_at = $1 WHERE id = 'old'`, [minutesFromNow(0.5)]);
-    expect(await keys.find('old')).toBeDefined();
+    expect(await keys.find('old', 'ES256')).toBeDefined();
     clock.advance(30_000); // Sooner than the keys are read again.
-    expect(await keys.find('old')).toBeUndefined();
+    expect(await keys.find('old', 'ES256')).toBeUndefined();
     expect((await keys.jwks()).keys.map(({ kid }) => kid)).toEqual(['new']);
   });
 
@@ -121,9 +121,9 @@ describe('a kid that is not known', () => {
     const keys = aProcess();
     await keys.current();
     await addKey('from-elsewhere', minutesFromNow(-1));
-    expect(await keys.find('from-elsewhere')).toBeUndefined();
+    expect(await keys.find('from-elsewhere', 'ES256')).toBeUndefined();
     clock.advance(5_000);
-    expect(await keys.find('from-elsewhere')).toBeDefined();
+    expect(await keys.find('from-elsewhere', 'ES256')).toBeDefined();
   });
 
   test('costs at most one query in five seconds', async () => {
@@ -133,7 +133,7 @@ describe('a kid that is not known', () => {
     let trips = 0;
     const count = (): void => void trips++;
     pool.on('acquire', count);
-    await Promise.all(Array.from({ length: 50 }, (_, n) => keys.find(`made-up-${n}`)));
+    await Promise.all(Array.from({ length: 50 }, (_, n) => keys.find(`made-up-${n}`, 'ES256')));
     pool.off('acquire', count);
     expect(trips).toBe(1);
   });

@@ -133,7 +133,8 @@ function addSuspend(builder: Builder): void {
   builder.mutationField('suspendOAuthClient', (t) =>
     t.field({
       ...access(MAY_MANAGE_CLIENTS),
-      description: 'Stops an OAuth client at once, until it is resumed. Its tokens end for good; what people allowed it is kept.',
+      description:
+        'Stops an OAuth client at once, until it is resumed. Its tokens end for good; what people allowed it is kept.',
       type: clientPayload(builder, 'SuspendOAuthClientPayload'),
       errors: resultOf('SuspendOAuthClientResult', ERRORS),
       args: { input: t.arg({ type: input, required: true, description: 'Which, and why.' }) },
