@@ -91,8 +91,8 @@ export function lockInvitedUser(email: string): QueryConfig {
 /** Deletes a bounded number of invitations that were over before that time. */
 export function deleteOldInvitations(before: Date, limit: number): QueryConfig {
   return {
-    text: `DELETE FROM invitations WHERE (organization_id, id) IN (
-             SELECT organization_id, id FROM invitations WHERE expires_at < $1 LIMIT $2)`,
+    text: `WITH old AS MATERIALIZED (SELECT organization_id, id FROM invitations WHERE expires_at < $1 LIMIT $2)
+           DELETE FROM invitations i USING old WHERE (i.organization_id, i.id) = (old.organization_id, old.id)`,
     values: [before, limit],
   };
 }

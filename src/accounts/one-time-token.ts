@@ -93,8 +93,9 @@ function updateToConsume(purpose: OneTimePurpose, hash: Buffer, now: Date): Quer
 
 function deleteTokens(before: Date, limit: number): QueryConfig {
   return {
-    text: `DELETE FROM one_time_tokens WHERE (purpose, subject_id) IN (
-             SELECT purpose, subject_id FROM one_time_tokens WHERE expires_at < $1 LIMIT $2)`,
+    // Materialized: a join may run a subquery, and its limit, once for each row.
+    text: `WITH old AS MATERIALIZED (SELECT purpose, subject_id FROM one_time_tokens WHERE expires_at < $1 LIMIT $2)
+           DELETE FROM one_time_tokens t USING old WHERE (t.purpose, t.subject_id) = (old.purpose, old.subject_id)`,
     values: [before, limit],
   };
 }

@@ -191,7 +191,7 @@ export function selectMemberships(userId: string): QueryConfig {
 /** Deletes a bounded number of sessions that can be used no more. */
 export function deleteExpiredSessions(now: Date, limit: number): QueryConfig {
   return {
-    text: `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)`,
+    text: `DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2))`,
     values: [now, limit],
   };
 }

@@ -99,15 +99,15 @@ describe('a closed address', () => {
   });
 
   it('is not reached by sending a delivery again, after the name led elsewhere (webhooks rule 31)', async () => {
-    receiver.answer = (_request, response) => void response.setHeader('connection', 'close').end('ok');
+    receiver.answer = (_request, response) => void response.writeHead(500, { connection: 'close' }).end();
     await subscribe('again.example.test');
     await emitEvents(context(), [exampleEvent()]);
-    const [sent] = await deliveries('SUCCEEDED');
+    const [sent] = await deliveries('RETRYING');
     address = '127.0.0.2';
     await retryDelivery(context(), String(sent?.['id']));
     await deliveries('FAILED');
     const attempts = await listAttempts(context(), String(sent?.['id']));
-    expect(attempts.map(({ errorKind }) => errorKind)).toEqual([null, 'blocked_address']);
+    expect(attempts.map(({ errorKind }) => errorKind)).toEqual(['http_status', 'blocked_address']);
     expect(receiver.requests).toHaveLength(1);
   });
 

@@ -85,7 +85,8 @@ function updateToClaim(limit: number, leasedUntil: Date, now: Date): QueryConfig
   return {
     name: 'claim-mails',
     text: `UPDATE outgoing_mails SET attempt_count = attempt_count + 1, due_at = $2
-           WHERE id IN (SELECT id FROM outgoing_mails WHERE due_at <= $3 ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+           WHERE id = ANY (ARRAY(
+             SELECT id FROM outgoing_mails WHERE due_at <= $3 ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED))
            RETURNING id, template, data, expires_at AS "expiresAt", attempt_count AS "attemptCount"`,
     values: [limit, leasedUntil, now],
   };
