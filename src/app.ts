@@ -160,6 +160,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     connectedApps: consents.connectedApps,
     resetSecondFactor: people.resetSecondFactor,
     clientReviews: oauth.clientReviews,
+    retentionLimits: config.retention,
     authenticate: async (headers) => {
       const authorization = headers.get('authorization');
       return authorization === null

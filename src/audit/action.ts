@@ -2,6 +2,7 @@
 
 const CATALOGUE = {
   'organization.created': 'An organization was created.',
+  'organization.retention_changed': 'For how long an organization keeps its history was changed.',
   'platform_admin.granted': 'A person became an admin of the platform.',
 
   'session.started': 'A person signed in.',

@@ -1,6 +1,7 @@
 /** What every resolver is given: the viewer, and the way to the features on its behalf. */
 import type { PeopleContext, PeopleDependencies } from '../accounts/invitation.ts';
 import type { OwnSessions } from '../accounts/own-session.ts';
+import type { RetentionLimits } from '../accounts/retention.ts';
 import type { ResetSecondFactor } from '../accounts/second-factor-reset.ts';
 import { type RequestContext, requestContext, type Viewer } from '../accounts/viewer.ts';
 import { type RequestOrigin, sourceOf } from '../audit/entry.ts';
@@ -27,6 +28,8 @@ export type Features = {
   readonly resetSecondFactor: (userId: string) => ReturnType<ResetSecondFactor>;
   /** For admins of the platform; each asks for one itself. */
   readonly clientReviews: ClientReviews;
+  /** For how long the server keeps history. */
+  readonly retentionLimits: RetentionLimits;
   /** Forget what they hold whenever something was written. */
   readonly loaders: Loaders;
 };
@@ -66,6 +69,7 @@ export type ContextDependencies = {
   readonly connectedApps: ConnectedApps;
   readonly resetSecondFactor: ResetSecondFactor;
   readonly clientReviews: ClientReviews;
+  readonly retentionLimits: RetentionLimits;
 };
 
 /** The context of one operation. It costs nothing until a resolver asks for the features. */
@@ -110,6 +114,7 @@ function openFeatures(
     connectedApps,
     resetSecondFactor,
     clientReviews,
+    retentionLimits,
   }: ContextDependencies,
   viewer: Viewer,
   origin: RequestOrigin,
@@ -137,6 +142,7 @@ function openFeatures(
     connectedApps,
     resetSecondFactor: (userId: string) => resetSecondFactor(viewer, userId, origin),
     clientReviews,
+    retentionLimits,
     get loaders() {
       return loaders;
     },

@@ -33,6 +33,7 @@ import { addQuest } from './types/quest.ts';
 import { addQuestMutations } from './types/quest-mutations.ts';
 import { addReplay } from './types/replay.ts';
 import { addReplayMutations } from './types/replay-mutations.ts';
+import { addRetention } from './types/retention.ts';
 import { addScalars } from './types/scalars.ts';
 import { addScope } from './types/scope.ts';
 import { addSecondFactor } from './types/second-factor.ts';
@@ -60,6 +61,7 @@ export function createSchema(options: BuilderOptions = { onUnusedQuery: null }):
   addMembershipMutations(builder);
   const deliveryFilter = addDeliveryFilter(builder);
   addOrganization(builder, deliveryFilter);
+  addRetention(builder);
   addInvitation(builder);
   addConsent(builder);
   addWebhookSubscription(builder, deliveryFilter);

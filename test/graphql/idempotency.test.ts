@@ -68,6 +68,7 @@ const SAFE_TO_REPEAT = {
     'suspendOAuthClient',
     'updateOAuthClient',
     'updateQuest',
+    'updateRetention',
     'updateWebhookSubscription',
   ],
 };

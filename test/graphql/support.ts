@@ -80,6 +80,7 @@ export async function startServer(
     connectedApps: NO_APPS,
     resetSecondFactor: refuse,
     clientReviews: createClientReviews({ pool: authPool, clock }),
+    retentionLimits: { days: 90 },
     authenticate,
     challenge: ({ code }) => (code === 'UNAUTHENTICATED' ? 'Bearer realm="test"' : undefined),
     logError: (details) => void logged.push(details),

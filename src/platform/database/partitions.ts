@@ -1,5 +1,6 @@
 /** Partitions of what grows: made ahead, and dropped when their time is over (webhooks rule 40, docs/adr/0022). */
 import type { Pool } from 'pg';
+import { deleteOldRows, stripOldBodies } from './organization-retention.ts';
 
 export type Retention = {
   /** Events, deliveries and their attempts. */
@@ -21,13 +22,13 @@ const DAY_MS = 86_400_000;
 // They live for an hour; then a list may show them for a while.
 const ACCESS_TOKEN_DAYS = 2;
 const STRAYS_AT_ONCE = 5_000;
-const BODIES_AT_ONCE = 2_000;
 const MAX_STEPS = 1_000;
 
 /**
  * Makes the partitions ahead and drops those that ended before the retention began, each in a transaction of its own;
  * answers the names of those dropped. A partition with deliveries that have not ended stays. Throws when a lock cannot
- * be had within two seconds: the next run goes on where this one ended. Safe to run anywhere at the same time.
+ * be had within two seconds: the next run goes on where this one ended. Then ends, in pieces, what organizations keep for
+ * a shorter time. Safe to run anywhere at the same time.
  */
 export async function keepPartitions({ pool, now, retention }: PartitionOptions): Promise<readonly string[]> {
   await pool.query('SELECT optio.ensure_partitions($1)', [now]);
@@ -37,9 +38,8 @@ export async function keepPartitions({ pool, now, retention }: PartitionOptions)
     dropped.push(...(await dropPartitions(pool, table, before)));
     await deleteStrays(pool, table, before);
   }
-  if (retention.bodyDays !== undefined) {
-    await stripBodies(pool, new Date(now.getTime() - retention.bodyDays * DAY_MS));
-  }
+  await deleteOldRows(pool, { now, days: retention.days });
+  await stripOldBodies(pool, { now, days: retention.bodyDays });
   return dropped;
 }
 
@@ -75,16 +75,5 @@ async function deleteStrays(pool: Pool, table: string, before: Date): Promise<vo
       [table, before, STRAYS_AT_ONCE],
     );
     if ((rows[0]?.deleted ?? 0) < STRAYS_AT_ONCE) return;
-  }
-}
-
-/** Takes the bodies out of what is older, in small transactions (docs/adr/0044). */
-async function stripBodies(pool: Pool, before: Date): Promise<void> {
-  for (let step = 0; step < MAX_STEPS; step++) {
-    const { rows } = await pool.query<{ looked: number }>('SELECT optio.strip_bodies($1, $2) AS looked', [
-      before,
-      BODIES_AT_ONCE,
-    ]);
-    if ((rows[0]?.looked ?? 0) < BODIES_AT_ONCE) return;
   }
 }

@@ -1,9 +1,10 @@
 import type { Pool } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lowestUuidAt, newId } from '../../../src/lib/ids.ts';
+import { newId } from '../../../src/lib/ids.ts';
 import { keepPartitions } from '../../../src/platform/database/partitions.ts';
 import { createPool } from '../../../src/platform/database/pool.ts';
 import { createTestDatabase, query, type TestDatabase } from '../../support/database.ts';
+import { type History, storeHistory } from '../../support/history.ts';
 
 const DAY_MS = 86_400_000;
 const NOW = new Date('2031-03-20T12:00:00Z');
@@ -31,24 +32,8 @@ async function addOrganization(): Promise<string> {
 const keep = (now = NOW, bodyDays: number | undefined = 30) =>
   keepPartitions({ pool, now, retention: { days: 90, updateLogDays: 7, bodyDays } });
 
-/** So many events with a delivery and an attempt each, stored so many days ago. */
-async function store(
-  daysAgo: number,
-  { count = 1, status = 'SUCCEEDED', of = organizationId } = {},
-): Promise<void> {
-  const first = lowestUuidAt(new Date(NOW.getTime() - daysAgo * DAY_MS));
-  await query(
-    database.ownerUrl,
-    `WITH made AS (SELECT (left($2, 24) || lpad(to_hex(n), 12, '0'))::uuid AS id FROM generate_series(1, $3::int) AS n),
-     event AS (INSERT INTO events (organization_id, id, type, occurred_at, body) SELECT $1, id, 'task.completed', now(), '{"data":{"user_id":"ada"}}' FROM made),
-     delivery AS (
-       INSERT INTO deliveries (organization_id, id, subscription_id, event_id, event_type, status, completed_at)
-       SELECT $1, id, $4, id, 'task.completed', $5::"DeliveryStatus", CASE WHEN $5 <> 'HELD' THEN now() END FROM made)
-     INSERT INTO delivery_attempts (organization_id, delivery_id, number, started_at, total_ms, request_headers, response_code, response_body)
-     SELECT $1, id, n, now(), 1, '[]', 200, 'ok' FROM made, generate_series(1, 2) AS n`,
-    [of, first, count, newId(), status],
-  );
-}
+const store = (daysAgo: number, { of = organizationId, ...made }: Partial<History> & { of?: string } = {}) =>
+  storeHistory(database.ownerUrl, of, { at: new Date(NOW.getTime() - daysAgo * DAY_MS), ...made });
 
 /** How many events and attempts there are, and how many still have their bodies. */
 async function counts() {
