@@ -141,6 +141,14 @@ describe('a rule of the house', () => {
     expect(importers.map(({ path }) => path)).toEqual(['src/lib/crypto.ts']);
   });
 
+  it('what calls the URLs of others is platform/outbound alone, behind its address guard (webhooks rule 31)', () => {
+    const inside = server.filter(({ path }) => !path.startsWith('src/platform/outbound/'));
+    // The listener has a parameter of that name, and its own reader of requests.
+    const calls =
+      /(?<![.\w])fetch\((?!request)|\bcreateRemoteJWKSet\b|from '(?:undici|node:https|node:http2|node:tls|node:dns[^']*)'|import \{[^}]*\b(?:request|get|Agent)\b[^}]*\} from 'node:http'|import \{[^}]*\bconnect\b[^}]*\} from 'node:net'/g;
+    expect(having(calls, inside)).toEqual([]);
+  });
+
   it('nothing is exported as default', () => {
     expect(having(/\bexport\s+default\b|\bas\s+default\b/g)).toEqual([]);
   });

@@ -173,7 +173,7 @@ describe('what optio.emit_event refuses, and stores nothing of (webhooks rule 3)
       { ...data, completed_at: 'yesterday' },
       'data.completed_at: expected date-time',
     ],
-  ])('%s', async (_, type, value, detail) => {
+  ])('%s (webhooks rules 3, 6)', async (_, type, value, detail) => {
     await expect(emit(type, value)).rejects.toMatchObject({ code: 'OC422', detail });
     expect(await events()).toEqual([]);
   });

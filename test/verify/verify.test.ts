@@ -1,5 +1,7 @@
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
 import { Webhook } from 'standardwebhooks';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { generateSecret, parseSecret, signatureHeaders } from '../../src/webhooks/signature.ts';
 import { verifyWebhook, verifyWebhookSignature, WebhookVerificationError } from '../../verify/index.js';
 
@@ -168,5 +170,36 @@ describe('verifyWebhook (webhooks rule 26, Standard Webhooks 1.0)', () => {
 
   it('tells a secret that is none apart from a forgery', () => {
     expect(() => verifyWebhook(BODY, HEADERS, 'whsec_???', { now: NOW })).toThrow(TypeError);
+  });
+});
+
+describe('both (webhooks rule 26)', () => {
+  /** Node's comparison in constant time, for the length of a test. */
+  function watchComparison() {
+    const compare = vi.spyOn(crypto, 'timingSafeEqual');
+    // What was imported by name follows.
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      compare.mockRestore();
+      syncBuiltinESMExports();
+    });
+    return compare;
+  }
+
+  it('compare in constant time: nothing but that comparison decides, whole digests of one length, every entry (webhooks rule 26)', () => {
+    const compare = watchComparison();
+    const entries = ['v1,', 'v1,x', HEADERS['webhook-signature'], 'v1,y'];
+    const headers = { ...HEADERS, 'webhook-signature': entries.join(' ') };
+    expect(verifyWebhook(BODY, headers, SECRET, { now: NOW })).toBeDefined();
+    expect(verifyWebhookSignature(BODY, SIGNATURE, SECRET)).toBe(true);
+    expect(compare).toHaveBeenCalledTimes(entries.length + 1);
+    for (const [left, right] of compare.mock.calls) {
+      expect([left.byteLength, right.byteLength]).toEqual([32, 32]);
+    }
+
+    compare.mockReturnValue(true);
+    expect(verifyWebhookSignature(BODY, `sha256=${'0'.repeat(64)}`, SECRET)).toBe(true);
+    const forged = { ...HEADERS, 'webhook-signature': 'v1,forged' };
+    expect(verifyWebhook(BODY, forged, SECRET, { now: NOW })).toBeDefined();
   });
 });

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { getDelivery, listAttempts } from '../../src/webhooks/delivery.ts';
 import { createSettlement } from '../../src/webhooks/settlement.ts';
-import { openStillLane, retryAt, type StillLane, SUCCEEDED } from '../support/made-up-attempts.ts';
+import { getSubscription } from '../../src/webhooks/subscription.ts';
+import { FAILED, openStillLane, retryAt, type StillLane, SUCCEEDED } from '../support/made-up-attempts.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -89,14 +90,39 @@ describe('settlement', () => {
     expect(observed).toEqual([fresh.id]);
   });
 
-  it('takes back what it wrote of a batch that fails in the middle', async () => {
-    const first = await lane.claimOne();
-    const second = { ...first, id: 'not-a-uuid' };
-    await expect(
-      lane.settle(lane.attemptOf(first, SUCCEEDED), lane.attemptOf(second, SUCCEEDED)),
-    ).rejects.toThrow('uuid');
-    expect(await getDelivery(lane.context, first.id)).toMatchObject({ status: 'PENDING', attemptCount: 0 });
-    expect(await listAttempts(lane.context, first.id)).toEqual([]);
+  it('takes back what it wrote of a batch that fails in the middle: all of it, or nothing (webhooks rule 12)', async () => {
+    const delivery = await lane.claimOne();
+    const state = async () => ({
+      delivery: await getDelivery(lane.context, delivery.id),
+      attempts: (await listAttempts(lane.context, delivery.id)).length,
+      subscription: (await getSubscription(lane.context, lane.subscriptionId)).status,
+      updates: (await world.query('SELECT FROM delivery_updates WHERE delivery_id = $1', [delivery.id]))
+        .length,
+    });
+    const before = await state();
+    const meanwhile: unknown[] = [];
+    // Comes after the results are written, and the subscription is disabled.
+    await world.query('REVOKE INSERT ON audit_entries FROM optio_worker');
+    const settlement = createSettlement({
+      pool: world.workerPool,
+      clock: world.clock,
+      doorbell: { ring: () => undefined },
+      onError: (error) => expect(error.message).toContain('permission denied for table audit_entries'),
+      pause: async () => {
+        meanwhile.push(await state());
+        await world.query('GRANT INSERT ON audit_entries TO optio_worker');
+      },
+    });
+    await settlement.add(
+      lane.attemptOf(delivery, { ...FAILED, disableSubscription: 'It answered 410 Gone.' }),
+    );
+    expect(meanwhile).toEqual([before]);
+    expect(await state()).toMatchObject({
+      delivery: { status: 'FAILED', attemptCount: 1 },
+      attempts: 1,
+      subscription: 'DISABLED',
+      updates: 2,
+    });
   });
 
   it('drains: what was added is written when it resolves, more than one batch of it', async () => {

@@ -91,6 +91,22 @@ describe('the fence around a delivery (webhooks rules 12, 15)', () => {
     expect(health).toEqual({ consecutive_failures: 1 });
   });
 
+  it('a lane that was lost costs no attempt: whoever takes it over claims the same, as it was (webhooks rule 12)', async () => {
+    const before = await lane.emitAndClaim(2);
+    expect(await lane.claim()).toEqual(before);
+    const [delivery] = before;
+    if (delivery === undefined) throw new Error('Expected two deliveries.');
+    expect(await getDelivery(lane.context, delivery.id)).toMatchObject({
+      status: 'PENDING',
+      attemptCount: 0,
+    });
+    await lane.settle(lane.attemptOf(delivery, retry()));
+    expect(await getDelivery(lane.context, delivery.id)).toMatchObject({
+      status: 'RETRYING',
+      attemptCount: 1,
+    });
+  });
+
   it('does not settle under the key of another organization', async () => {
     const delivery = await lane.claimOne();
     const other = await world.createOrganization();

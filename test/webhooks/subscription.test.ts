@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { emitEvents } from '../../src/events/emit.ts';
+import { unseal } from '../../src/lib/crypto.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { listDeliveries } from '../../src/webhooks/delivery.ts';
 import { rotateSecret } from '../../src/webhooks/secret-rotation.ts';
@@ -65,7 +66,11 @@ describe('creating', () => {
     const [stored] = await world.query('SELECT sealed FROM webhook_secrets WHERE subscription_id = $1', [
       subscription.id,
     ]);
-    expect(String(stored?.['sealed'])).not.toContain(secret);
+    const sealed = stored?.['sealed'] as Buffer; // A bytea.
+    expect(sealed.toString('latin1')).not.toContain(secret.slice(6));
+    expect(unseal(context().keys, sealed, subscription.id).toString()).toBe(secret);
+    for (const other of ['', newId()])
+      expect(() => unseal(context().keys, sealed, other)).toThrow(/authenticate/);
   });
 
   it('keeps each event type once', async () => {
