@@ -34,6 +34,7 @@ import { createRoutes } from './routes.ts';
 import { openTracing } from './tracing.ts';
 import { startDeliveries } from './webhooks/deliveries.ts';
 import { createLaneQueue } from './webhooks/lane-queue.ts';
+import { forgetReplays } from './webhooks/replay-clean-up.ts';
 import { startUpdates } from './webhooks/updates.ts';
 
 export type App = {
@@ -252,6 +253,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     async () => {
       await keepPartitions({ pool: workerPool, now: sharedClock.now(), retention: config.retention });
       await forgetExpiredKeys(workerPool, sharedClock.now());
+      await forgetReplays(workerPool, { now: sharedClock.now(), days: config.retention.days });
       await oauth.keepSigningKeys();
       await oauth.cleanUp();
       await accounts.cleanUp();

@@ -136,6 +136,37 @@ describe('partitions of what grows (webhooks rule 40)', () => {
     expect(await keep(at('2031-05-10'))).toContain('deliveries_203101');
   });
 
+  it('are dropped by one at a time: who comes second neither waits nor fails (rule 40)', async () => {
+    await keep(at('2031-01-10'));
+    const drop = "SELECT optio.drop_expired_partition('deliveries', '2031-05-10') AS name";
+    const client = await pool.connect();
+    await client.query('BEGIN');
+    const first = await client.query(drop);
+    const second = await pool.query(drop);
+    await client.query('COMMIT');
+    client.release();
+    expect([...first.rows, ...second.rows]).toEqual([{ name: 'deliveries_203101' }, { name: null }]);
+  });
+
+  it('are dropped once each by three at once (rule 40)', async () => {
+    await keep(at('2031-01-10'));
+    const others = createPool({
+      url: database.urls.workerUrl,
+      maxConnections: 3,
+      onIdleError: () => undefined,
+    });
+    const dropped = await Promise.all(
+      [1, 2, 3].map(() => keepPartitions({ pool: others, now: at('2031-05-10'), retention: RETENTION })),
+    );
+    await others.end();
+    // What one leaves to another, who was making partitions, goes by the next run.
+    const names = [...dropped.flat(), ...(await keep(at('2031-05-10')))];
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).toEqual(
+      expect.arrayContaining(['deliveries_203101', 'delivery_attempts_203101', 'events_203101']),
+    );
+  });
+
   it('of the update log take with them the cursors that begin in them', async () => {
     const line = `INSERT INTO delivery_updates (organization_id, at, delivery_id, version, subscription_id, event_type, status, attempt_number)
       VALUES ($1, $2, $1, 1, $1, 'task.completed', 'PENDING', 0) RETURNING transaction_id::text AS transaction`;
