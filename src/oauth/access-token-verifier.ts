@@ -14,7 +14,7 @@ import { ACCESS_TOKEN_TYPE } from './access-token.ts';
 import { BearerError } from './bearer.ts';
 import { commonScopes } from './client-settings.ts';
 import { SIGNING_ALGORITHMS, type SigningKeys } from './signing-key.ts';
-import { type LiveToken, selectHeldTokens, selectLiveToken } from './token-statements.ts';
+import { type HeldToken, type LiveToken, selectHeldTokens, selectLiveToken } from './token-statements.ts';
 
 export type AccessTokenClaims = z.infer<typeof CLAIMS>;
 
@@ -27,7 +27,7 @@ export type AccessTokenVerifier = {
   readonly inspect: (token: string) => Promise<VerifiedAccessToken | undefined>;
   /** What a token of ours says that has not expired, whether or not it was ended; undefined for any other text. */
   readonly readClaims: (token: string) => Promise<AccessTokenClaims | undefined>;
-  /** Those of the viewers whose tokens hold and whose roles are what they were; many at once, for what outlives a request. */
+  /** Those of the viewers whose tokens, roles and scopes still hold; many at once, for what outlives a request. */
   readonly findHeld: (viewers: readonly Viewer[]) => Promise<ReadonlySet<Viewer>>;
 };
 
@@ -135,10 +135,16 @@ async function findHeld(
   viewers: readonly Viewer[],
 ): Promise<ReadonlySet<Viewer>> {
   const asked = viewers.filter((viewer) => viewer.tokenId !== null);
-  const { rows } = await pool.query<{ id: string; role: string }>(selectHeldTokens(asked, clock.now()));
-  const held = new Map(rows.map(({ id, role }) => [id, role]));
-  // A role that changed ends what was let in under the other one.
-  return new Set(asked.filter(({ tokenId, role }) => held.get(tokenId ?? '') === role));
+  const { rows } = await pool.query<HeldToken>(selectHeldTokens(asked, clock.now()));
+  const held = new Map(rows.map((token) => [token.id, token]));
+  return new Set(asked.filter((viewer) => isAsBefore(viewer, held.get(viewer.tokenId ?? ''))));
+}
+
+/** A role that changed, or a scope that the client lost, ends what was let in under them. */
+function isAsBefore({ role, scopes }: Viewer, token: HeldToken | undefined): boolean {
+  if (token === undefined || token.role !== role) return false;
+  const left = commonScopes(token.clientScopes, token.scopes);
+  return (scopes ?? []).every((scope) => left.includes(scope));
 }
 
 function viewerOf({ claims, live }: VerifiedAccessToken): Viewer {

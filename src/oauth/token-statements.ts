@@ -38,11 +38,13 @@ export function selectLiveToken(organizationId: string, id: string, now: Date): 
   };
 }
 
+export type HeldToken = Pick<LiveToken, 'role' | 'scopes' | 'clientScopes'> & { readonly id: string };
+
 /** The same for the tokens of many viewers. */
 export function selectHeldTokens(viewers: readonly Viewer[], now: Date): QueryConfig {
   return {
     name: 'oauth_held_tokens',
-    text: `SELECT t.id, ${ROLE} AS role
+    text: `SELECT t.id, ${ROLE} AS role, t.scopes, c.scopes AS "clientScopes"
            FROM unnest($1::uuid[], $2::uuid[]) AS asked (organization_id, token_id), ${LIVE_TOKENS}
            WHERE t.organization_id = asked.organization_id AND t.id = asked.token_id
              AND t.expires_at > $3 AND ${IS_LIVE}`,

@@ -4,7 +4,7 @@ import { unseal } from '../../src/lib/crypto.ts';
 import { newId } from '../../src/lib/ids.ts';
 import { createOAuth } from '../../src/oauth/authorization-server.ts';
 import { createPool } from '../../src/platform/database/pool.ts';
-import { type Answer, type Harness, MASTER_KEYS, startHarness } from './harness.ts';
+import { type Answer, basic, type Harness, MASTER_KEYS, startHarness } from './harness.ts';
 
 const INVALID = {
   status: 401,
@@ -133,6 +133,24 @@ describe('what ends a token at once, though it was just used', () => {
     expect(await use(token)).toMatchObject(INVALID);
     expect(await harness.oauth.findHeld([viewer])).toEqual(new Set());
     await harness.owner.query(`UPDATE oauth_clients SET status = 'APPROVED'`);
+  });
+
+  test('the loss of a scope by its client ends what was let in with it, and what comes after has the rest (webhooks rule 39)', async () => {
+    const client = await harness.addClient({ scopes: ['read:webhooks', 'write:events'] });
+    const { body } = await harness.post(
+      { grant_type: 'client_credentials' },
+      basic(client.clientId, client.secret),
+    );
+    const viewerNow = () =>
+      harness.oauth.authenticate({ authorization: `Bearer ${String(body['access_token'])}`, url: '/' });
+    const before = await viewerNow();
+    expect(await harness.oauth.findHeld([before])).toEqual(new Set([before]));
+    await harness.owner.query(`UPDATE oauth_clients SET scopes = '{write:events}' WHERE id = $1`, [
+      client.id,
+    ]);
+    const after = await viewerNow();
+    expect([before.scopes, after.scopes]).toEqual([['read:webhooks', 'write:events'], ['write:events']]);
+    expect(await harness.oauth.findHeld([before, after])).toEqual(new Set([after]));
   });
 
   test('a row of a person does not turn into a client with all its rights', async () => {

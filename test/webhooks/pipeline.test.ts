@@ -262,19 +262,25 @@ describe('delivery', () => {
   it('never has more than the subscription allows on the wire at once (webhooks rule 19)', async () => {
     const open: ServerResponse[] = [];
     let most = 0;
-    // After the first, which shows how it answers, as many are open as may be: fewer would wait for ever.
-    receiver.answer = (_request, response) => {
-      most = Math.max(most, open.push(response));
-      if (open.length === 3 || receiver.requests.length === 1)
+    // After the first, which shows how it answers, as many stay open as may be: fewer would wait for ever. They are
+    // answered when another event has come through the same worker: by then one too many would be here, too.
+    receiver.answer = ({ headers }, response) => {
+      if (headers['x-optio-event'] === 'badge.earned') response.end();
+      else most = Math.max(most, open.push(response));
+      if (headers['x-optio-event'] === 'badge.earned' || receiver.requests.length === 1)
         for (const waiting of open.splice(0)) waiting.end();
+      else if (open.length === 3) void emitEvents(context(), [exampleEvent('badge.earned')]);
     };
     await subscribe({ maxConcurrency: 3 });
+    await subscribe({ eventTypes: ['badge.earned'] });
     const until = await watch();
     await emitEvents(
       context(),
-      Array.from({ length: 61 }, () => exampleEvent()),
+      Array.from({ length: 31 }, () => exampleEvent()),
     );
-    for (let settled = 0; settled < 61; settled++) await until('SUCCEEDED');
+    for (let settled = 0; settled < 31; ) {
+      if ((await until('SUCCEEDED')).eventType === 'task.completed') settled += 1;
+    }
     expect(most).toBe(3);
   });
 });
