@@ -157,6 +157,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     webhooks,
     people: { clock, keys, mail: people.mail },
     subscribeToUpdates: updates.subscribe,
+    followReplay: updates.followReplay,
     ownSessions: accounts.ownSessions,
     connectedApps: consents.connectedApps,
     resetSecondFactor: people.resetSecondFactor,

@@ -12,6 +12,7 @@ import type { ClientReviews } from '../oauth/client-review.ts';
 import type { ConnectedApps } from '../oauth/connected-app.ts';
 import type { Tenancy } from '../platform/database/tenancy.ts';
 import type { WebhookContext, WebhookDependencies } from '../webhooks/context.ts';
+import type { FollowReplay } from '../webhooks/replay-progress.ts';
 import type { SubscribeToUpdates } from '../webhooks/update.ts';
 import type { Admitted } from './limits/admission.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
@@ -56,6 +57,9 @@ export type GraphQLContext = Pick<RequestFacts, 'address'> & {
   /** Throws `UNAUTHENTICATED` without a viewer. */
   readonly features: () => Features;
   readonly subscribeToUpdates: SubscribeToUpdates;
+  readonly followReplay: FollowReplay;
+  /** Ends what was read for one item of a stream; the next one is read anew. */
+  readonly release: () => Promise<void>;
   /** Ends what the operation holds. Nothing can be read afterwards. */
   readonly end: () => Promise<void>;
 };
@@ -65,12 +69,15 @@ export type ContextDependencies = {
   readonly webhooks: WebhookDependencies;
   readonly people: PeopleDependencies;
   readonly subscribeToUpdates: SubscribeToUpdates;
+  readonly followReplay: FollowReplay;
   readonly ownSessions: OwnSessions;
   readonly connectedApps: ConnectedApps;
   readonly resetSecondFactor: ResetSecondFactor;
   readonly clientReviews: ClientReviews;
   readonly retentionLimits: RetentionLimits;
 };
+
+type OpenFeatures = Features & { readonly release: () => Promise<void>; readonly end: () => Promise<void> };
 
 /** The context of one operation. It costs nothing until a resolver asks for the features. */
 export function createContext(
@@ -79,13 +86,15 @@ export function createContext(
   { requestId, address, userAgent = null, admission = {} }: RequestFacts,
 ): GraphQLContext {
   let id = requestId;
-  let opened: (Features & { readonly end: () => Promise<void> }) | undefined;
+  let opened: OpenFeatures | undefined;
   return {
     viewer,
     address,
     admission,
     requestId: () => (id ??= newId()),
     subscribeToUpdates: dependencies.subscribeToUpdates,
+    followReplay: dependencies.followReplay,
+    release: async () => opened?.release(),
     features: () =>
       (opened ??= openFeatures(dependencies, requireViewer(viewer), {
         address,
@@ -145,6 +154,10 @@ function openFeatures(
     retentionLimits,
     get loaders() {
       return loaders;
+    },
+    release: async () => {
+      await shared.release();
+      loaders = createLoaders(context);
     },
     end: shared.close,
   };

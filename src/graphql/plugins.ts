@@ -90,6 +90,10 @@ export function useOperationEnd(): ContextPlugin {
         return isPromise(result) ? endAfter(result, context) : result;
       });
     },
+    // A stream may last for days: what an item read is ended with it.
+    onSubscribe: ({ context }) => ({
+      onSubscribeResult: () => ({ onNext: () => context.release(), onEnd: () => void context.end() }),
+    }),
   };
 }
 

@@ -33,6 +33,7 @@ import { addQuest } from './types/quest.ts';
 import { addQuestMutations } from './types/quest-mutations.ts';
 import { addReplay } from './types/replay.ts';
 import { addReplayMutations } from './types/replay-mutations.ts';
+import { addReplayProgress } from './types/replay-progress.ts';
 import { addRetention } from './types/retention.ts';
 import { addScalars } from './types/scalars.ts';
 import { addScope } from './types/scope.ts';
@@ -88,5 +89,6 @@ export function createSchema(options: BuilderOptions = { onUnusedQuery: null }):
   addOAuthClientSecrets(builder);
   addOAuthClientReview(builder);
   addLive(builder);
+  addReplayProgress(builder);
   return builder.toSchema();
 }

@@ -70,11 +70,13 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
   const sockets = limitSockets(limits.maxSockets);
   // Beside the request, since Yoga copies a context that it is given, which costs more than all else of ours.
   const factsOf = new WeakMap<Request, RequestFacts>();
+  const limited = limitStreams(limits.maxStreams);
   const pipeline = {
     ...options,
     limits,
     admission,
-    subscribeToUpdates: limitStreams(options.subscribeToUpdates, limits.maxStreams),
+    subscribeToUpdates: limited(options.subscribeToUpdates),
+    followReplay: limited(options.followReplay),
   };
   const yoga = createYogaServer(pipeline, (request) => factsOf.get(request) ?? NO_FACTS);
   const withCors = (request: Request, response: Response): Response => {

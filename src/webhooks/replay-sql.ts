@@ -141,6 +141,15 @@ export function replayPiece(replay: LockedReplay, limit: number, now: Date): Pri
     SELECT DISTINCT subscription_id AS "subscriptionId" FROM inserted WHERE status = 'PENDING'`;
 }
 
+/** Replays as they are, by organization and id. Plan: the primary key. */
+export const READ_REPLAYS = `
+  SELECT organization_id AS "organizationId", id, state::text AS state, user_id AS "userId", client_id AS "clientId", missing,
+    subscription_id AS "subscriptionId", event_types AS "eventTypes", statuses::text[] AS statuses, since, until,
+    rate_per_second AS "ratePerSecond", total, replayed, position, next_at AS "nextAt", version, created_at AS "createdAt",
+    ended_at AS "endedAt"
+  FROM replays
+  WHERE (organization_id, id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))`;
+
 /** Replays with something to do, the longest due first. Plan: replays_running. */
 export const FIND_RUNNING = `
   SELECT organization_id AS "organizationId", id AS "replayId" FROM replays

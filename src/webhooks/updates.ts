@@ -6,10 +6,11 @@
 import type { Pool } from 'pg';
 import { authorize, requireOwnOrganization, type Viewer } from '../accounts/viewer.ts';
 import type { Clock } from '../lib/clock.ts';
-import { AppError } from '../lib/errors.ts';
 import { repeat } from '../lib/repeat.ts';
 import { translateDatabaseError } from '../platform/database/unavailable.ts';
 import { MAY_READ } from './context.ts';
+import { endFollowing, type FollowReplay, startReplayProgress } from './replay-progress.ts';
+import { serverStops, timeUntil, tokenEnded } from './stream-end.ts';
 import type {
   DeliveryUpdate,
   StreamGapReason,
@@ -40,6 +41,8 @@ export type UpdatesOptions = UpdateReaderOptions & {
 
 export type Updates = {
   readonly subscribe: SubscribeToUpdates;
+  /** How far a replay has come, live. */
+  readonly followReplay: FollowReplay;
   /** How many streams are open. */
   readonly subscriberCount: () => number;
   /** Ends all streams. */
@@ -47,17 +50,18 @@ export type Updates = {
 };
 
 const PAGE = 500;
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Starts the stream; the log is read only while somebody listens. */
 export function startUpdates(options: UpdatesOptions): Updates {
   const reader = createUpdateReader(options);
   const closing = new AbortController();
+  const progress = startReplayProgress(options);
   const checkValidity = async (): Promise<void> => {
-    const subscribers = [...reader.subscribers()];
-    if (subscribers.length === 0) return;
-    const valid = await options.findValid(subscribers.map(({ viewer }) => viewer));
+    const [subscribers, followers] = [[...reader.subscribers()], [...progress.followers()]];
+    if (subscribers.length + followers.length === 0) return;
+    const valid = await options.findValid([...subscribers, ...followers].map(({ viewer }) => viewer));
     for (const subscriber of subscribers) if (!valid.has(subscriber.viewer)) fail(subscriber, tokenEnded());
+    for (const follower of followers) if (!valid.has(follower.viewer)) endFollowing(follower, tokenEnded());
   };
   const validity = repeat(checkValidity, {
     intervalMs: options.validityMs ?? 5_000,
@@ -72,11 +76,12 @@ export function startUpdates(options: UpdatesOptions): Updates {
       const after = request.after === undefined ? undefined : decodeCursor(request.after);
       return openStream({ reader, ...options, after, closing: closing.signal }, viewer, request);
     },
-    subscriberCount: () => [...reader.subscribers()].length,
+    followReplay: progress.follow,
+    subscriberCount: () => [...reader.subscribers()].length + [...progress.followers()].length,
     close: async () => {
       closing.abort(serverStops());
       for (const subscriber of reader.subscribers()) fail(subscriber, serverStops());
-      await Promise.all([reader.stop(), validity.stop()]);
+      await Promise.all([reader.stop(), progress.close(serverStops()), validity.stop()]);
     },
   };
 }
@@ -193,22 +198,4 @@ function toUpdate(
   cursor: string,
 ): DeliveryUpdate {
   return { ...update, cursor };
-}
-
-function timeUntil(time: Date, clock: Clock): number {
-  return Math.min(Math.max(0, time.getTime() - clock.now().getTime()), LONGEST_TIMEOUT_MS);
-}
-
-function tokenEnded(): AppError {
-  return new AppError(
-    'UNAUTHENTICATED',
-    'The access token has expired or was revoked; the stream has ended.',
-  );
-}
-
-function serverStops(): AppError {
-  return new AppError(
-    'UNAVAILABLE',
-    'The server is stopping; connect again and go on after the last cursor.',
-  );
 }

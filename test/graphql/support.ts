@@ -37,7 +37,7 @@ export const REQUEST_ID = 'request-of-the-test';
 /** Where they come from. */
 export const ADDRESS = '192.0.2.7';
 
-const NO_UPDATES: GraphQLServerOptions['subscribeToUpdates'] = () => {
+const NO_UPDATES = (): never => {
   throw new Error('This test has no live stream.');
 };
 
@@ -76,6 +76,7 @@ export async function startServer(
     },
     people: { clock, keys: [TEST_KEY], mail: { canSend: true, hurry: () => undefined } },
     subscribeToUpdates: NO_UPDATES,
+    followReplay: NO_UPDATES,
     ownSessions: NO_SESSIONS,
     connectedApps: NO_APPS,
     resetSecondFactor: refuse,

@@ -1,17 +1,21 @@
 /** The limit of live streams that one viewer has open at a time. */
 import type { Viewer } from '../../accounts/viewer.ts';
 import { AppError } from '../../lib/errors.ts';
-import type { SubscribeToUpdates } from '../../webhooks/update.ts';
 
 /** Who a limit counts for: a client, a person, or a client acting for a person, in its organization. */
 export function viewerKey({ organizationId, clientId, userId }: Viewer): string {
   return `${organizationId} ${clientId ?? ''} ${userId ?? ''}`;
 }
 
-/** Opens no more than `maxStreams` at a time for a viewer; throws `RATE_LIMITED` for the next one. */
-export function limitStreams(subscribe: SubscribeToUpdates, maxStreams: number): SubscribeToUpdates {
+type Subscribe<R, T> = (viewer: Viewer, request: R) => AsyncIterableIterator<T>;
+
+/**
+ * Limits what opens streams, all that is given to it together: no more than `maxStreams` at a time for a viewer; throws
+ * `RATE_LIMITED` for the next one.
+ */
+export function limitStreams(maxStreams: number): <R, T>(subscribe: Subscribe<R, T>) => Subscribe<R, T> {
   const open = new Map<string, number>();
-  return (viewer, request) => {
+  return (subscribe) => (viewer, request) => {
     const key = viewerKey(viewer);
     const count = open.get(key) ?? 0;
     if (count >= maxStreams) {
