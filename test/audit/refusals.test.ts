@@ -33,7 +33,7 @@ const entriesOf = (organizationId: string) =>
 
 /** Resolves when there are so many entries; each is written within a second. */
 async function untilWritten(organizationId: string, count: number) {
-  await expect.poll(async () => (await entriesOf(organizationId)).length, { timeout: 20_000 }).toBe(count);
+  await expect.poll(async () => (await entriesOf(organizationId)).length).toBe(count);
   return entriesOf(organizationId);
 }
 

@@ -181,7 +181,7 @@ describe('an authorization in a browser', () => {
     expect(found).toEqual([]);
     expect(ofOthers(faults)).toEqual([]);
     await page.context().close();
-  }, 120_000);
+  });
 
   it('goes the same way without JavaScript (rule 18)', async () => {
     const { page, faults } = await openPage(browser, { javaScriptEnabled: false });

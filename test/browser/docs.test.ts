@@ -128,5 +128,5 @@ describe('/docs', () => {
     expect(answers.filter((line) => line !== undefined && !/ 20[0-9]$/.test(line))).toEqual([]);
     expect(faults).toEqual([]);
     await page.context().close();
-  }, 180_000);
+  }, 300_000);
 });

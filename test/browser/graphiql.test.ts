@@ -90,7 +90,7 @@ describe('GraphiQL', () => {
     await answer(page).getByText('DeliveryUpdated').first().waitFor();
     expect(faults).toEqual([]);
     await page.context().close();
-  }, 120_000);
+  });
 
   it('acts for who is signed in, with nothing to paste', async () => {
     const { page, faults } = await openPage(browser, { viewport: { width: 1280, height: 900 } });

@@ -95,7 +95,7 @@ describe('the pages of sign-in and account', () => {
     expect(faults.filter((fault) => !ANSWER_STATUS.test(fault))).toEqual([]);
     await page.context().close();
     await site.sql('DELETE FROM second_factors');
-  }, 120_000);
+  });
 
   it('work without JavaScript, and send their forms with their origin', async () => {
     const { page, faults } = await openPage(browser, { javaScriptEnabled: false });

@@ -30,7 +30,7 @@ beforeAll(async () => {
   const log = createLog({ level: 'error', pretty: false });
   prepared = await prepare({ config, log, clock: systemClock, port: 4_000 });
   app = await startApp({ config, log, clock: systemClock, prepared, publicUrl: PUBLIC_URL });
-}, 180_000);
+});
 afterAll(async () => {
   await app.stop();
   await prepared.stop();

@@ -1,5 +1,6 @@
 /** What is done to an installation under load. Each fault says whether something may be sent twice because of it. */
 import { COMMIT, COMMITTED, SETTLE, type Sign } from '../support/cut-off.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import type { Installation, Post } from './installation.ts';
 import type { Random } from './random.ts';
 import { until } from './until.ts';
@@ -15,7 +16,6 @@ export type Fault = {
 
 // Longer than the 10 s of a lane's heartbeat.
 const PAST_THE_LEASE_MS = 12_000;
-const BUSY_WITHIN_MS = 20_000;
 const HOUR_MS = 3_600_000;
 
 export const FAULTS = {
@@ -127,7 +127,7 @@ async function runsAgain({ query }: Installation): Promise<void> {
   await until(
     'a PostgreSQL that runs again',
     async () => (await query('SELECT 1')).rowCount === 1,
-    BUSY_WITHIN_MS,
+    PATIENCE_MS,
   );
 }
 

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { Client as Database } from 'pg';
 import { findBinaries } from '../../src/platform/embedded-postgres/binaries.ts';
 import { postgresArguments } from '../../src/platform/embedded-postgres/settings.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { until } from './until.ts';
 
 export type Standby = {
@@ -17,7 +18,6 @@ export type Standby = {
   readonly stop: () => Promise<void>;
 };
 
-const WITHIN_MS = 30_000;
 const NAME = 'standby';
 const RESTART_MS = 200;
 
@@ -85,10 +85,10 @@ async function followClosely(primary: Database): Promise<void> {
     );
     return rowCount === 1;
   };
-  await until('a standby that follows', () => isFollowing('%'), WITHIN_MS);
+  await until('a standby that follows', () => isFollowing('%'), PATIENCE_MS);
   await primary.query(`ALTER SYSTEM SET synchronous_standby_names = '${NAME}'`);
   await primary.query('SELECT pg_reload_conf()');
-  await until('a standby that commits wait for', () => isFollowing('sync'), WITHIN_MS);
+  await until('a standby that commits wait for', () => isFollowing('sync'), PATIENCE_MS);
 }
 
 async function promote(url: string): Promise<void> {

@@ -12,4 +12,4 @@ it('a PostgreSQL that is restarted, cut off, killed, and replaced by its standby
   expect(deliveries).toBeGreaterThan(3 * events);
   const found = { lost, stuck, miscounted, unexplained };
   expect(found).toEqual({ lost: [], stuck: [], miscounted: [], unexplained: [] });
-}, 180_000);
+}, 300_000);

@@ -1,5 +1,6 @@
 /** One run: an installation under load, faults one after the other, and the reckoning when all has come to rest. */
 import type { Client } from '../support/client.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import type { ReceivedRequest } from '../support/receiver.ts';
 import { type BookKeeper, type Entry, openBooks, type Reply } from './book-keeper.ts';
 import { FAULTS, type Fault, type FaultName } from './faults.ts';
@@ -27,7 +28,7 @@ type Window = { readonly name: FaultName; readonly from: number; readonly to: nu
 
 const CALM_MS = [300, 1_500] as const;
 // Lanes are taken over after 10 s, and the schedule has eight retries a second apart.
-const AT_REST_WITHIN_MS = 60_000;
+const AT_REST_WITHIN_MS = 2 * PATIENCE_MS;
 // From an answer until its settlement is committed, on a busy machine.
 const SETTLED_WITHIN_MS = 2_000;
 const SUBSCRIPTIONS = [

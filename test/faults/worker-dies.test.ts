@@ -3,18 +3,17 @@
  * points: a worker for each of them, which has a lane of its own and dies while the others stand still; then one that
  * takes over all lanes.
  */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EVENT_TYPES } from '../../src/events/event-type.ts';
 import { type Client, connectClient } from '../support/client.ts';
 import { COMMIT, COMMITTED, type CutOff, openCutOff, SETTLE } from '../support/cut-off.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { untilTrue } from '../support/eventually.ts';
 import { scrape, valueOf } from '../support/metrics.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 import { type BookKeeper, openBooks } from './book-keeper.ts';
 import { type Recorded, readRecorded, reckon } from './reckoning.ts';
 
-// A lane is free again when its heartbeat of 10 s has passed.
-const TAKEN_OVER_WITHIN_MS = 30_000;
 const MANY = 10;
 
 type Worker = { readonly server: RunningServer; readonly cutOff: CutOff };
@@ -133,7 +132,8 @@ beforeAll(async () => {
   signal(survivor, 'SIGCONT');
   const allSucceeded = async () =>
     (await readRecorded(database.ownerUrl)).every(({ status }) => status === 'SUCCEEDED');
-  await vi.waitUntil(allSucceeded, { timeout: TAKEN_OVER_WITHIN_MS, interval: 200 });
+  // A lane is free again when its heartbeat of 10 s has passed.
+  await untilTrue(allSucceeded, 200);
 });
 
 afterAll(async () => {

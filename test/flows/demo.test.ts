@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO_ACCOUNTS, DEMO_CLIENT, DEMO_PASSWORD } from '../../src/demo/school.ts';
 import { connectClient } from '../support/client.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Environment, type RunningServer, runServer, startServer } from '../support/server.ts';
 
 const DEMO = { id: DEMO_CLIENT.clientId, secret: DEMO_CLIENT.clientSecret };
@@ -48,16 +49,13 @@ describe('A start with DEMO=1', () => {
     });
     const { id } = body as { id: string }; // As REST answers 201.
     expect((await client.post('/api/webhooks/test', { subscription_id: id })).status).toBe(202);
-    const received = await vi.waitFor(
-      async () => {
-        const answer = await fetch(`${server.url}/demo/receiver`);
-        const { requests } = (await answer.json()) as { requests: { path: string }[] }; // As the receiver answers.
-        const found = requests.find(({ path }) => path.endsWith('/mine'));
-        expect(found).toBeDefined();
-        return found;
-      },
-      { timeout: 30_000, interval: 100 },
-    );
+    const received = await eventually(async () => {
+      const answer = await fetch(`${server.url}/demo/receiver`);
+      const { requests } = (await answer.json()) as { requests: { path: string }[] }; // As the receiver answers.
+      const found = requests.find(({ path }) => path.endsWith('/mine'));
+      expect(found).toBeDefined();
+      return found;
+    }, 100);
     expect(received).toMatchObject({ event: 'webhook.test', verified: true, answer: 200 });
   });
 
@@ -71,10 +69,7 @@ describe('A start with DEMO=1', () => {
       return data.organization.events.nodes[0]?.createdAt;
     };
     const before = await latest();
-    await vi.waitFor(async () => expect(await latest()).not.toBe(before), {
-      timeout: 60_000,
-      interval: 500,
-    });
+    await eventually(async () => expect(await latest()).not.toBe(before), 500);
     expect(await server.stop()).toEqual({ code: 0, signal: null });
     expect(server.output()).not.toMatch(/ERROR|WARN /);
   });

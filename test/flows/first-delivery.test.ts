@@ -120,7 +120,7 @@ describe.each([
     it('is in the delivery log of REST, with its attempt', async () => {
       const path = `/api/webhooks/deliveries/${String(received.headers['x-optio-delivery'])}`;
       await expect
-        .poll(async () => (await client.get(path)).body, { timeout: 5_000 })
+        .poll(async () => (await client.get(path)).body)
         .toMatchObject({
           subscription_id: subscription.id,
           event_type: 'badge.earned',

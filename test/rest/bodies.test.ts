@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { call, startServer, type TestServer } from './support.ts';
 
 const ID = '019a0000-0000-7000-8000-0000000000ff';
@@ -71,7 +72,7 @@ describe('Bodies', () => {
         () => socket.resetAndDestroy(),
       );
     });
-    const lines = await vi.waitFor(() => {
+    const lines = await eventually(() => {
       const found = server.logLines.filter((line) => line.includes('broken-off'));
       expect(found.length).toBeGreaterThan(0);
       return found;

@@ -2,9 +2,11 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from 'playwright-core';
 
-const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) =>
-  [1_280, 390].map((width) => ({ colorScheme, width })),
-);
+// No rule of the style sheet is for a theme and a width together: two looks show all there is, and axe is slow.
+const LOOKS = [
+  { colorScheme: 'light', width: 1_280 },
+  { colorScheme: 'dark', width: 390 },
+] as const;
 
 /** What axe finds, and whether anything sticks out to the right, in both themes, wide and narrow. */
 export async function findFaults(page: Page): Promise<readonly string[]> {

@@ -1,6 +1,7 @@
 /** A browser out of the registry, without anything to install or to download. */
 import chromium from '@sparticuz/chromium';
 import { type Browser, type BrowserContextOptions, chromium as engine, type Page } from 'playwright-core';
+import { PATIENCE_MS } from './patience.ts';
 
 // Not the package's own arguments: those switch web security off, and end the browser with its first context.
 const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'];
@@ -19,6 +20,7 @@ export type WatchedPage = {
 /** A page in a context of its own that notes what must not happen. */
 export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<WatchedPage> {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('console', (message) => {

@@ -66,9 +66,9 @@ export async function createDataDirectory(): Promise<DataDirectory> {
 
 /** Runs a server with these settings and no others, whatever becomes of it. */
 export function runServer(environment: Environment): ServerProcess {
-  const { PATH = '' } = process.env;
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH, ...environment },
+    env: { PATH, NODE_COMPILE_CACHE, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { emitEvents } from '../../src/events/emit.ts';
 import { createSubscription } from '../../src/webhooks/subscription.ts';
 import { type BlackHole, openBlackHole } from '../support/black-hole.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { exampleEvent, openWorld, type World } from '../support/world.ts';
 
@@ -51,7 +52,7 @@ describe(`beside ${DEAD} targets that never answer, each with 20 deliveries (web
   it('a lane that is opened later sends at once, and so does every one after it', async () => {
     await Promise.all(holes.map((hole) => subscribeMany(hole.url, DEAD / holes.length)));
     await emit('badge.earned', 20);
-    await vi.waitFor(() => expect(connections()).toBeGreaterThanOrEqual(DEAD), { timeout: 15_000 });
+    await eventually(() => expect(connections()).toBeGreaterThanOrEqual(DEAD));
 
     const receiver = await startReceiver();
     const types = ['task.completed', 'quest.completed', 'grade.updated'];

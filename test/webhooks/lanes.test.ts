@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { emitEvents } from '../../src/events/emit.ts';
 import { envelope } from '../../src/events/envelope.ts';
 import { newId } from '../../src/lib/ids.ts';
@@ -8,6 +8,7 @@ import {
   deleteSubscription,
   updateSubscription,
 } from '../../src/webhooks/subscription.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { exampleEvent, openWorld, type World } from '../support/world.ts';
 
@@ -125,7 +126,7 @@ describe('several workers', () => {
     startWorker();
     await Promise.all(Array.from({ length: 10 }, () => emit(10)));
     await receiver.received(500);
-    await vi.waitFor(async () => expect(await statuses()).toEqual({ SUCCEEDED: 500 }), { timeout: 5_000 });
+    await eventually(async () => expect(await statuses()).toEqual({ SUCCEEDED: 500 }));
     const ids = receiver.requests.map((request) => request.headers['x-optio-delivery']);
     expect(ids).toHaveLength(500);
     expect(new Set(ids).size).toBe(500);
@@ -147,8 +148,8 @@ describe('several workers', () => {
     await emit(1);
     const [request] = await receiver.received(1);
     expect(request?.headers['x-optio-event']).toBe('task.completed');
-    await vi.waitFor(async () => expect(await statuses()).toEqual({ SUCCEEDED: 1 }));
-  }, 15_000);
+    await eventually(async () => expect(await statuses()).toEqual({ SUCCEEDED: 1 }));
+  });
 });
 
 describe('what nobody woke a worker for', () => {
@@ -168,7 +169,7 @@ describe('what nobody woke a worker for', () => {
     startWorker();
     await emitDuring(() => updateSubscription(context(), subscriptionId, { active: false }));
     expect(await statuses()).toEqual({ PENDING: 1 });
-    await vi.waitFor(async () => expect(await statuses()).toEqual({ HELD: 1 }), { timeout: 5_000 });
+    await eventually(async () => expect(await statuses()).toEqual({ HELD: 1 }));
     expect(receiver.requests).toEqual([]);
   });
 
@@ -176,7 +177,7 @@ describe('what nobody woke a worker for', () => {
     const subscriptionId = await subscribe();
     startWorker();
     await emitDuring(() => deleteSubscription(context(), subscriptionId));
-    await vi.waitFor(async () => expect(await statuses()).toEqual({ CANCELLED: 1 }), { timeout: 5_000 });
+    await eventually(async () => expect(await statuses()).toEqual({ CANCELLED: 1 }));
     expect(receiver.requests).toEqual([]);
   });
 
@@ -190,16 +191,13 @@ describe('what nobody woke a worker for', () => {
         for (const active of changes) await updateSubscription(context(), subscriptionId, { active });
       })(),
     ]);
-    await vi.waitFor(
-      async () => {
-        const { HELD = 0, SUCCEEDED = 0, ...others } = await statuses();
-        expect(others).toEqual({});
-        expect(HELD + SUCCEEDED).toBe(60);
-      },
-      { timeout: 5_000 },
-    );
+    await eventually(async () => {
+      const { HELD = 0, SUCCEEDED = 0, ...others } = await statuses();
+      expect(others).toEqual({});
+      expect(HELD + SUCCEEDED).toBe(60);
+    });
     await updateSubscription(context(), subscriptionId, { active: true });
-    await vi.waitFor(async () => expect(await statuses()).toEqual({ SUCCEEDED: 60 }), { timeout: 5_000 });
+    await eventually(async () => expect(await statuses()).toEqual({ SUCCEEDED: 60 }));
     expect(new Set(receiver.requests.map((request) => request.headers['x-optio-delivery'])).size).toBe(60);
   });
 });

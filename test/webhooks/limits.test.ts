@@ -1,4 +1,4 @@
-import { setTimeout as later } from 'node:timers/promises';
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { emitEvents } from '../../src/events/emit.ts';
 import type { Deliveries } from '../../src/webhooks/deliveries.ts';
@@ -99,6 +99,7 @@ describe('over two workers, of which one leaves in the middle (webhooks rule 19)
 
 describe('beside a subscription with 10,000 waiting deliveries whose target takes 10 s to answer (webhooks rule 18)', () => {
   const WAITING = 10_000;
+  const SLOW_MS = 10_000;
 
   /** Milliseconds from the call that emits to the receiver, of the slowest in a hundred of `count`. */
   async function p99(count: number): Promise<number> {
@@ -113,16 +114,12 @@ describe('beside a subscription with 10,000 waiting deliveries whose target take
     return times.toSorted((a, b) => a - b)[Math.ceil(count * 0.99) - 1] ?? 0;
   }
 
-  // Not one of the slow attempts ends before the others are through: what waited for one of them would show.
+  // Not one of the slow attempts ends before the others are through: what waited for one of them would wait for ever.
   it('another’s p99 stays below 1 s (webhooks rule 18)', async () => {
     const slow = await startReceiver();
-    const ending = new AbortController();
-    slow.answer = (_request, response) =>
-      void later(10_000, undefined, { signal: ending.signal }).then(
-        () => response.end(),
-        () => response.destroy(),
-      );
-    const worker = world.startWorker({ timeoutMs: 15_000 });
+    const held: ServerResponse[] = [];
+    slow.answer = (_request, response) => void held.push(response);
+    const worker = world.startWorker({ timeoutMs: 10 * SLOW_MS });
     await subscribe();
     const alone = await p99(40);
 
@@ -140,12 +137,12 @@ describe('beside a subscription with 10,000 waiting deliveries whose target take
       'SELECT count(*)::int AS count FROM deliveries WHERE subscription_id = $1 AND attempt_count > 0',
       [subscription.id],
     );
-    expect(slow.requests.length).toBeLessThanOrEqual(10 * 2);
-    expect(Number(ended?.['count'])).toBeLessThanOrEqual(slow.requests.length);
-    // On a machine that is busy with other things, no more than three times what it takes alone.
-    expect(beside).toBeLessThan(Math.max(1_000, alone * 3));
-    ending.abort();
+    expect(held.length).toBeLessThanOrEqual(10);
+    expect(ended).toEqual({ count: 0 });
+    // On a machine that is busy with other things it may take longer, but never so long as one slow attempt.
+    expect(beside).toBeLessThan(Math.min(Math.max(1_000, alone * 20), SLOW_MS));
+    for (const response of held) response.destroy();
     await slow.close();
     await worker.stop();
-  }, 60_000);
+  });
 });

@@ -43,10 +43,11 @@ describe('an address that mail is sent to', () => {
 
   it('is looked at in linear time', () => {
     const long = `${'a.'.repeat(32)}@${'a-'.repeat(2_000)}`;
-    const startedAt = performance.now();
+    const before = process.cpuUsage();
     expect(isMailAddress(long)).toBe(false);
     expect(isMailAddress(`a@${'a-'.repeat(120)}`)).toBe(false);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    // Of this process alone, however busy the machine is.
+    expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
   });
 });
 

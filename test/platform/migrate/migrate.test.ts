@@ -288,7 +288,7 @@ async function killInTheMiddle(): Promise<unknown> {
       database.ownerUrl,
       "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event IN ('PgSleep', 'advisory')",
     );
-  await expect.poll(running, { timeout: 10_000 }).toHaveLength(1);
+  await expect.poll(running).toHaveLength(1);
   const ended = once(child, 'exit');
   child.kill('SIGKILL');
   await ended;

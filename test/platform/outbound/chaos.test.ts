@@ -1,5 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { listen, startOutbound } from './receiver.ts';
 
 const ok = (index: number) => `HTTP/1.1 200 OK\r\ncontent-length: ${String(index).length}\r\n\r\n${index}`;
@@ -37,9 +38,16 @@ describe('receivers of all manners at one origin', () => {
       });
     });
     const port = await listen(server);
-    const outbound = startOutbound({ connectionsPerOrigin: 8, timeoutMs: 200 });
+    const outbound = startOutbound({ connectionsPerOrigin: 8, timeoutMs: PATIENCE_MS });
+    const isGood = (index: number) => index % MANNERS.length < GOOD_MANNERS;
+    // The good ones have time enough to wait behind those that get no answer, however busy the machine is.
     const post = (index: number) =>
-      outbound.post({ url: `http://127.0.0.1:${port}/${index}`, headers: [], body: '{}' });
+      outbound.post({
+        url: `http://127.0.0.1:${port}/${index}`,
+        headers: [],
+        body: '{}',
+        ...(isGood(index) ? {} : { timeoutMs: 200 }),
+      });
 
     const results = new Map<number, Awaited<ReturnType<typeof post>>>();
     const work = async (first: number) => {
@@ -47,15 +55,10 @@ describe('receivers of all manners at one origin', () => {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, (_, first) => work(first)));
 
-    const good = [...results].filter(([index]) => index % MANNERS.length < GOOD_MANNERS);
-    const others = good.filter(
-      ([index, result]) => result.kind !== 'response' || result.body !== String(index),
+    const others = [...results].filter(
+      ([index, result]) => isGood(index) && (result.kind !== 'response' || result.body !== String(index)),
     );
-    // Behind those that get no answer, a busy machine may keep one waiting for too long. Nothing else may happen.
-    expect(others.filter(([, result]) => result.kind !== 'error' || result.errorKind !== 'timeout')).toEqual(
-      [],
-    );
-    expect(others.length).toBeLessThan(good.length / 4);
+    expect(others).toEqual([]);
     expect(results.size).toBe(REQUESTS);
     // One that was given up may still be there, for a moment, beside the one in its place.
     expect(mostOpen).toBeLessThanOrEqual(16);

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createOutbound } from '../../../src/platform/outbound/http-client.ts';
+import { eventually } from '../../support/eventually.ts';
 import { answerOk, LOOPBACK, REQUEST, startOutbound, startRawReceiver, startReceiver } from './receiver.ts';
 
 describe('a request', () => {
@@ -175,7 +176,7 @@ describe('the body of an answer (webhooks rule 9)', () => {
     });
     const result = await startOutbound().post({ url: receiver.url, ...REQUEST });
     expect(result).toMatchObject({ kind: 'response', status: 200, bodyTruncated: true });
-    await vi.waitFor(() => expect(receiver.connections[0]?.destroyed).toBe(true));
+    await eventually(() => expect(receiver.connections[0]?.destroyed).toBe(true));
     // What lies in the buffers of two sockets, and not more.
     expect(sent).toBeLessThan(20_000_000);
   });
@@ -214,7 +215,7 @@ describe('closing', () => {
     answer();
     expect(await first).toMatchObject({ status: 200, body: 'late' });
     await closed;
-    await vi.waitFor(() => expect(receiver.connections[0]?.destroyed).toBe(true));
+    await eventually(() => expect(receiver.connections[0]?.destroyed).toBe(true));
     expect(receiver.seen).toHaveLength(1);
   });
 
