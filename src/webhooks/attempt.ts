@@ -15,6 +15,8 @@ import { parseSecret, type Secret, signatureHeaders } from './signature.ts';
 export type Target = {
   readonly url: string;
   readonly headers: CustomHeaders;
+  /** The same as the record of an attempt shows them. */
+  readonly shownHeaders: CustomHeaders;
   /** Newest first. */
   readonly secrets: readonly { readonly secret: Secret; readonly expiresAt: number }[];
   readonly retrySeconds: readonly number[];
@@ -45,6 +47,7 @@ export function openTarget(row: SubscriptionRow, keys: MasterKeys, retrySeconds:
   return {
     url: row.targetUrl,
     headers,
+    shownHeaders: maskHeaders(headers),
     secrets: row.secrets.map(({ sealed, expiresAt }) => ({
       secret: parseSecret(openSecret(keys, Buffer.from(sealed, 'base64'), row.id)),
       expiresAt: expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
@@ -72,7 +75,8 @@ async function attempt(
 ): Promise<Settled> {
   const startedAt = deps.clock.now();
   const body = Buffer.from(delivery.body ?? '');
-  const headers = requestHeaders(target, delivery, body, startedAt);
+  const own = ownHeaders(target, delivery, body, startedAt);
+  const headers = [...target.headers, ...own];
   const result = await deps.outbound.post({ url: target.url, headers, body, timeoutMs: target.timeoutMs });
   const outcome = decideOutcome({
     result,
@@ -81,28 +85,36 @@ async function attempt(
     now: deps.clock.now(),
     random: deps.random,
   });
-  return { delivery, startedAt, requestHeaders: maskHeaders(headers), result, outcome };
+  return { delivery, startedAt, requestHeaders: [...target.shownHeaders, ...own], result, outcome };
 }
 
-/** The headers of an attempt that is made now, in the order in which they are sent. */
+/** The headers of an attempt that is made now, in the order in which they are sent: the subscription's own come first. */
 export function requestHeaders(
   target: Pick<Target, 'headers' | 'secrets'>,
-  delivery: Pick<ClaimedDelivery, 'id' | 'eventId' | 'eventType'>,
+  delivery: HeaderSource,
   body: Buffer,
   now: Date,
-): readonly [string, string][] {
-  const secrets = target.secrets
-    .filter(({ expiresAt }) => expiresAt > now.getTime())
-    .map(({ secret }) => secret);
+): HeaderPairs {
+  return [...target.headers, ...ownHeaders(target, delivery, body, now)];
+}
+
+type HeaderSource = Pick<ClaimedDelivery, 'id' | 'eventId' | 'eventType'>;
+
+function ownHeaders(
+  { secrets }: Pick<Target, 'secrets'>,
+  { id, eventId, eventType }: HeaderSource,
+  body: Buffer,
+  now: Date,
+): HeaderPairs {
+  const valid = secrets.filter(({ expiresAt }) => expiresAt > now.getTime()).map(({ secret }) => secret);
   const timestampSeconds = Math.floor(now.getTime() / 1_000);
-  const signatures = signatureHeaders({ body, deliveryId: delivery.id, timestampSeconds, secrets });
+  const signatures = signatureHeaders({ body, deliveryId: id, timestampSeconds, secrets: valid });
   return [
-    ...target.headers,
     ['content-type', 'application/json'],
     ['user-agent', 'OptioConnect/1'],
-    ['X-Optio-Event', delivery.eventType],
-    ['X-Optio-Delivery', delivery.id],
-    ['X-Optio-Event-Id', delivery.eventId],
+    ['X-Optio-Event', eventType],
+    ['X-Optio-Delivery', id],
+    ['X-Optio-Event-Id', eventId],
     ...Object.entries(signatures),
-  ].map(([name, value]) => [name ?? '', value ?? '']);
+  ];
 }

@@ -2,6 +2,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { openTarget } from './attempt.ts';
 import { addClaimed, claimSize, dropReady, type Lane, rateLimit } from './lane.ts';
+import { noteReached, type Reach, reachedBy } from './lane-reach.ts';
 import {
   type Claim,
   type ClaimRequest,
@@ -23,25 +24,28 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
   return async () => {
     const asked = claimRequests(lanes.values());
     if (asked.length === 0) return false;
-    const askedLanes = asked.flatMap(({ subscriptionId }) => lanes.get(subscriptionId) ?? []);
-    const inFlight = askedLanes.flatMap((lane) => [...lane.unsettled]);
     // Whoever makes a lane hungry while the query runs is heard: it stays hungry.
-    for (const { subscriptionId, limit } of asked) {
-      const lane = lanes.get(subscriptionId);
-      if (lane !== undefined && limit > 0) lane.hungry = false;
-    }
+    for (const { lane, request } of asked) if (request.limit > 0) lane.hungry = false;
     try {
-      const claims = await claimDue(options.pool, asked, inFlight, soon(options.clock));
+      const requests = asked.map(({ request }) => request);
+      const claims = await claimDue(options.pool, requests, inFlight(asked), soon(options.clock));
       await refresh(lanes, changedLanes(lanes, claims), options);
-      const limits = new Map(asked.map(({ subscriptionId, limit }) => [subscriptionId, limit]));
-      for (const claim of claims)
-        receive(lanes.get(claim.subscriptionId), claim, limits.get(claim.subscriptionId));
+      const bySubscription = new Map(claims.map((claim) => [claim.subscriptionId, claim]));
+      for (const one of asked) receive(one, bySubscription.get(one.request.subscriptionId));
       return true;
     } catch (error) {
-      for (const lane of askedLanes) lane.hungry = true;
+      for (const { lane } of asked) lane.hungry = true;
       throw error;
     }
   };
+}
+
+type Asked = { readonly lane: Lane; readonly reach: Reach; readonly request: ClaimRequest };
+
+/** What claims from the beginning leave out. */
+function inFlight(asked: readonly Asked[]): readonly string[] {
+  const fromTheBeginning = asked.filter(({ request }) => request.limit > 0 && request.after === undefined);
+  return fromTheBeginning.flatMap(({ lane }) => [...lane.unsettled]);
 }
 
 /**
@@ -50,21 +54,22 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
  * holds nothing gets one delivery in any case. Lanes that have enough ask for nothing (a limit of 0), but hear how their
  * subscription stands: what they hold of one that was paused, changed or deleted is not sent.
  */
-function claimRequests(lanes: Iterable<Lane>): readonly ClaimRequest[] {
+function claimRequests(lanes: Iterable<Lane>): readonly Asked[] {
   const now = performance.now();
   const [fast, others] = partition([...lanes], ({ pace }) => pace === 'fast');
   return [...shareRoom(fast, now), ...shareRoom(others, now)];
 }
 
-function shareRoom(lanes: readonly Lane[], now: number): readonly ClaimRequest[] {
+function shareRoom(lanes: readonly Lane[], now: number): readonly Asked[] {
   const room = MAX_READY - lanes.reduce((sum, lane) => sum + lane.ready.length, 0);
   const wanting = lanes.filter((lane) => claimSize(lane, now) > 0).length;
   const share = Math.max(0, Math.floor(room / wanting));
   return lanes.flatMap((lane) => {
     const limit = Math.min(claimSize(lane, now), Math.max(share, lane.ready.length === 0 ? 1 : 0));
     const { organizationId, subscriptionId } = lane.lease;
-    const request = { organizationId, subscriptionId, limit, fromKey: lane.walk?.fromKey };
-    return limit > 0 || lane.ready.length > 0 ? [request] : [];
+    const after = reachedBy(lane.reach, now);
+    const request = { organizationId, subscriptionId, limit, fromKey: lane.walk?.fromKey, after };
+    return limit > 0 || lane.ready.length > 0 ? [{ lane, reach: lane.reach, request }] : [];
   });
 }
 
@@ -72,10 +77,12 @@ function partition<T>(all: readonly T[], fits: (value: T) => boolean): readonly 
   return [all.filter(fits), all.filter((value) => !fits(value))];
 }
 
-function receive(lane: Lane | undefined, { deliveries, walkedTo }: Claim, limit = 0): void {
-  if (lane?.target === undefined) return;
+function receive({ lane, reach, request: { limit, after } }: Asked, claim: Claim | undefined): void {
+  if (lane.target === undefined || claim === undefined) return;
+  const { deliveries, walkedTo, reached } = claim;
   const now = performance.now();
   addClaimed(lane, deliveries);
+  if (limit > 0 && lane.walk === undefined) noteReached(reach, after, reached, now);
   if (deliveries.length > 0) lane.quietSince = now;
   if (deliveries.length > 0 && deliveries.length >= limit) lane.hungry = true;
   if (limit > 0 && lane.walk !== undefined && goOn(lane.walk, walkedTo, deliveries.length, now))

@@ -1,5 +1,7 @@
 /** The statements of the worker that read: claim what is due, load how a subscription wants to be sent to. */
 import type { Pool } from 'pg';
+import { toArrayLiteral } from '../platform/database/array-literal.ts';
+import type { Position } from './lane-reach.ts';
 import { LOWEST_KEY } from './lane-walk.ts';
 
 /** What a claim asks for one lane. */
@@ -9,6 +11,8 @@ export type ClaimRequest = {
   readonly limit: number;
   /** Of an ordered lane: the lowest key to look at. */
   readonly fromKey?: bigint | undefined;
+  /** Of a lane without order: what is due after this alone, in the order of `Position`. */
+  readonly after?: Position | undefined;
 };
 
 /** A delivery that is due, with what its next attempt needs. */
@@ -34,6 +38,8 @@ export type Claim = {
   readonly deliveries: readonly ClaimedDelivery[];
   /** Of an ordered lane: the key that was looked at last, if there may be more beyond it. */
   readonly walkedTo: bigint | undefined;
+  /** Of a lane without order: where the claim ended; undefined if there is nothing more. */
+  readonly reached: Position | undefined;
 };
 
 export type SubscriptionRow = {
@@ -91,6 +97,9 @@ const WITHOUT_ORDER = `
     ORDER BY w.due_at, w.id LIMIT 100) AS w
   WHERE w.ordering_key IS NULL AND NOT w.is_test AND ${NOT_DISCARDED} LIMIT l.row_limit`;
 
+// Where a claim of a lane without order goes on: after what was claimed before.
+const AFTER = '(w.due_at, w.id) > (l.after_due, l.after_id)';
+
 // One row a lane even when nothing is due or asked for, so that a change of its subscription is seen. Each lane costs one
 // descent of deliveries_waiting per partition and reads `limit` rows beyond those in flight; of a subscription that is
 // not active, or ordered, deliveries_waiting_tests. Nothing is written: the lane is this worker's, and settling is fenced by
@@ -99,16 +108,17 @@ const CLAIM = `
   SELECT l.subscription_id AS "laneId", s.version, d.organization_id AS "organizationId", d.id,
          d.subscription_id AS "subscriptionId", d.event_id AS "eventId", d.event_type AS "eventType",
          d.attempt_count AS "attemptCount", d.schedule_start AS "scheduleStart", e.body,
-         d.ordering_key AS "orderingKey", d.is_due AS "isDue", d.is_last AS "isLast"
-  FROM unnest($1::uuid[], $2::uuid[], $3::int[], $6::bigint[]) AS l (organization_id, subscription_id, row_limit, from_key)
+         d.ordering_key AS "orderingKey", d.is_due AS "isDue", d.is_last AS "isLast", d.due_at AS "dueAt"
+  FROM unnest($1::uuid[], $2::uuid[], $3::int[], $6::bigint[], $7::timestamptz[], $8::uuid[])
+    AS l (organization_id, subscription_id, row_limit, from_key, after_due, after_id)
   JOIN webhook_subscriptions s ON s.organization_id = l.organization_id AND s.id = l.subscription_id
   LEFT JOIN LATERAL (
     (SELECT ${COLUMNS}, NULL::bigint AS ordering_key, true AS is_due, false AS is_last FROM deliveries w
-      WHERE ${SENT_TO} AND s.ordered_by IS NULL AND ${DUE} AND ${NOT_DISCARDED}
+      WHERE ${SENT_TO} AND s.ordered_by IS NULL AND ${DUE} AND ${AFTER} AND ${NOT_DISCARDED}
       ORDER BY w.due_at, w.id LIMIT l.row_limit)
     UNION ALL
     (SELECT ${COLUMNS}, NULL, true, false FROM deliveries w
-      WHERE (s.status <> 'ACTIVE' OR s.ordered_by IS NOT NULL) AND s.deleted_at IS NULL AND w.is_test AND ${DUE}
+      WHERE (s.status <> 'ACTIVE' OR s.ordered_by IS NOT NULL) AND s.deleted_at IS NULL AND w.is_test AND ${DUE} AND ${AFTER}
       ORDER BY w.due_at, w.id LIMIT l.row_limit)
     UNION ALL
     (${WITHOUT_ORDER})
@@ -117,6 +127,9 @@ const CLAIM = `
   ) AS d ON true
   LEFT JOIN events e ON e.organization_id = d.organization_id AND e.id = d.event_id AND d.is_due
   ORDER BY d.due_at, d.id`;
+
+// Before everything.
+const NOWHERE: Position = { dueAt: new Date(0), id: '00000000-0000-0000-0000-000000000000' };
 
 /** Reads what is due in each of the lanes, at most `limit` of it, leaving out what is in flight. */
 export async function claimDue(
@@ -133,8 +146,10 @@ export async function claimDue(
       lanes.map((lane) => lane.subscriptionId),
       lanes.map((lane) => lane.limit),
       now,
-      inFlight,
+      toArrayLiteral(inFlight),
       lanes.map((lane) => lane.fromKey ?? LOWEST_KEY),
+      lanes.map((lane) => (lane.after ?? NOWHERE).dueAt),
+      lanes.map((lane) => (lane.after ?? NOWHERE).id),
     ],
   });
   const limits = new Map(lanes.map((lane) => [lane.subscriptionId, lane.limit]));
@@ -144,6 +159,7 @@ export async function claimDue(
     // A lane without anything due has one row of nulls.
     deliveries: own.filter((row) => row.isDue === true).map(toDelivery),
     walkedTo: walkedTo(own, limits.get(subscriptionId) ?? 0),
+    reached: reached(own, limits.get(subscriptionId) ?? 0),
   }));
 }
 
@@ -153,6 +169,7 @@ type ClaimRow = ClaimedDelivery & {
   readonly orderingKey: string | null;
   readonly isDue: boolean | null;
   readonly isLast: boolean | null;
+  readonly dueAt: Date | null;
 };
 
 function toDelivery(row: ClaimRow): ClaimedDelivery {
@@ -166,6 +183,13 @@ function toDelivery(row: ClaimRow): ClaimedDelivery {
     scheduleStart: row.scheduleStart,
     body: row.body,
   };
+}
+
+function reached(rows: readonly ClaimRow[], limit: number): Position | undefined {
+  const last = rows.at(-1);
+  return last === undefined || last.dueAt === null || rows.length < limit
+    ? undefined
+    : { dueAt: last.dueAt, id: last.id };
 }
 
 /** The walk over the keys was ended by the limit or by the number of keys that are looked at, or came to its own end. */

@@ -4,6 +4,7 @@
  */
 import type { LaneLease } from '../platform/jobs.ts';
 import type { Target } from './attempt.ts';
+import { beginReach, type Reach } from './lane-reach.ts';
 import type { ClaimedDelivery } from './lane-sql.ts';
 import { noteNews, type Walk } from './lane-walk.ts';
 
@@ -17,6 +18,7 @@ export type Lane = {
   rate: RateLimit | undefined;
   /** Undefined: its deliveries have no order. */
   walk: Walk | undefined;
+  reach: Reach;
   /** Claimed and not yet sent. */
   ready: ClaimedDelivery[];
   /** Attempts on the wire, by delivery: when each began, first one first. Milliseconds of the monotonic clock. */
@@ -70,6 +72,7 @@ export function openLane(lease: LaneLease, now: number, { pace = 'new', unsettle
     maxConcurrency: 10,
     rate: undefined,
     walk: undefined,
+    reach: beginReach(),
     ready: [],
     onWire: new Map(),
     unsettled: unsettled ?? new Set(),
@@ -119,16 +122,20 @@ export function makeHungry(lane: Lane): void {
   if (lane.walk !== undefined) noteNews(lane.walk);
 }
 
-/** Puts what was claimed into the lane. */
+/** Puts what was claimed into the lane, but for what it has already. */
 export function addClaimed(lane: Lane, deliveries: readonly ClaimedDelivery[]): void {
-  for (const delivery of deliveries) lane.unsettled.add(delivery.id);
-  lane.ready.push(...deliveries);
+  for (const delivery of deliveries) {
+    if (lane.unsettled.has(delivery.id)) continue;
+    lane.unsettled.add(delivery.id);
+    lane.ready.push(delivery);
+  }
 }
 
 /** Forgets what was claimed and not sent; it is still in the database. */
 export function dropReady(lane: Lane): void {
   for (const delivery of lane.ready) lane.unsettled.delete(delivery.id);
   lane.ready = [];
+  lane.reach = beginReach();
 }
 
 /** Whether nothing is claimed, on the wire or waiting to be settled. */

@@ -1,6 +1,7 @@
 /** The statement that settles attempts: what was sent and came back, and all that follows from it, in one transaction. */
 import type { PoolClient } from 'pg';
 import type { WakeLanes } from '../events/emit.ts';
+import { type Plain, toArrayLiteral } from '../platform/database/array-literal.ts';
 import type { Settled } from './attempt.ts';
 import { type Disabling, disableSubscription } from './disable.ts';
 import { DEFAULT_HEALTH_LIMITS, failingBounds, failingReason, type HealthLimits } from './health.ts';
@@ -142,13 +143,6 @@ export async function settleBatch(
 
 function leaveToTheScan(): void {
   // It finds every lane within a second.
-}
-
-type Plain = string | number | Date | null;
-
-/** An array for PostgreSQL of what needs no quotes; the driver would look at every character of it. */
-function toArrayLiteral(values: readonly Plain[]): string {
-  return `{${values.map((value) => (value instanceof Date ? value.toISOString() : (value ?? 'NULL'))).join(',')}}`;
 }
 
 /** The subscriptions that are to be disabled, each once, in the order in which their rows are locked. */

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../src/lib/ids.ts';
 import { findDueLanes } from '../../src/webhooks/lane-queue.ts';
+import type { Position } from '../../src/webhooks/lane-reach.ts';
 import { claimDue } from '../../src/webhooks/lane-sql.ts';
 import { createSubscription } from '../../src/webhooks/subscription.ts';
 import { costOf } from '../support/explain.ts';
@@ -35,6 +36,14 @@ async function fillLane(subscriptionId: string, count: number, due = world.clock
      SELECT $1, optio.uuid_v7(), $2, $3, 'task.completed', 'PENDING', $4::timestamptz - n * interval '1 millisecond'
      FROM generate_series(0, $5::int - 1) AS n`,
     [organizationId, subscriptionId, newId(), due, count],
+  );
+}
+
+async function fillOne(subscriptionId: string, id: string, due: string): Promise<void> {
+  await world.query(
+    `INSERT INTO deliveries (organization_id, id, subscription_id, event_id, event_type, status, due_at)
+     VALUES ($1, $2, $3, $2, 'task.completed', 'PENDING', $4)`,
+    [organizationId, id, subscriptionId, due],
   );
 }
 
@@ -119,6 +128,44 @@ describe('a claim', () => {
     const [first] = all?.deliveries ?? [];
     const [rest] = await claimDue(world.workerPool, [request], [first?.id ?? ''], world.clock.now());
     expect(rest?.deliveries).toEqual(all?.deliveries.slice(1));
+  });
+
+  it('goes on where the last one ended: it passes over nothing of what is in hand', async () => {
+    const subscriptionId = await subscribe();
+    await fillLane(subscriptionId, 20_000);
+    const request = { organizationId, subscriptionId, limit: 100 };
+    const now = world.clock.now();
+    const [first] = await claimDue(world.workerPool, [request], [], now);
+    const goOn = [{ ...request, after: first?.reached }];
+    const [next] = await claimDue(world.workerPool, goOn, [], now);
+    const [both] = await claimDue(world.workerPool, [{ ...request, limit: 200 }], [], now);
+    expect([...(first?.deliveries ?? []), ...(next?.deliveries ?? [])]).toEqual(both?.deliveries);
+    const { rowsRead, indexes } = await cost((pool) => claimDue(pool, goOn, [], now));
+    expect(rowsRead).toBe(100);
+    await expectOnlyTheQueueIndex(indexes);
+  });
+
+  it('tells the place where it ended, exactly, and none when nothing more is due', async () => {
+    const subscriptionId = await subscribe();
+    const due = '2026-11-28T01:02:03.456Z';
+    const ids = [newId(), newId(), newId()].toSorted();
+    for (const id of ids) await fillOne(subscriptionId, id, due);
+    const claim = async (after?: Position, limit = 1) => {
+      const request = { organizationId, subscriptionId, limit, after };
+      const [found] = await claimDue(world.workerPool, [request], [], new Date('2026-11-29'));
+      return found;
+    };
+    const first = await claim();
+    expect(first?.reached).toEqual({
+      dueAt: new Date(due),
+      id: ids[0],
+    });
+    const second = await claim(first?.reached);
+    const rest = await claim(second?.reached, 2);
+    expect([first, second, rest].map((one) => one?.deliveries.map(({ id }) => id))).toEqual(
+      ids.map((id) => [id]),
+    );
+    expect(rest?.reached).toBeUndefined();
   });
 
   it('tells of a lane with nothing due how its subscription stands', async () => {

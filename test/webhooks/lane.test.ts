@@ -15,6 +15,7 @@ import {
   shortenTurn,
   takeNext,
 } from '../../src/webhooks/lane.ts';
+import { noteReached, reachedBy } from '../../src/webhooks/lane-reach.ts';
 import type { ClaimedDelivery } from '../../src/webhooks/lane-sql.ts';
 
 const LINGER = 500;
@@ -22,6 +23,7 @@ const lease = { organizationId: 'o', subscriptionId: 's', job: { id: 'j', retryC
 const target: Target = {
   url: 'https://lms.example/',
   headers: [],
+  shownHeaders: [],
   secrets: [],
   retrySeconds: [],
   timeoutMs: undefined,
@@ -237,6 +239,13 @@ describe('the end of a turn', () => {
 
   it('comes when the lease may be lost', () => {
     expect(isFinished(laneWith({}), 8_000, LINGER)).toBe(true);
+  });
+
+  it('claims from the beginning again what was claimed and not sent', () => {
+    const lane = laneWith({}, 3);
+    noteReached(lane.reach, undefined, { dueAt: new Date(3), id: 'd2' }, 0);
+    dropReady(lane);
+    expect(reachedBy(lane.reach, 1)).toBeUndefined();
   });
 
   it('leaves in the database what was claimed and not sent', () => {
