@@ -18,7 +18,7 @@ const GOAL = 3;
 /** Every so many tokens one is verified as a resource server would. */
 const SAMPLE = 100;
 
-/** Nothing is ever too often. Not as in production, where the line that says its port is written for programs. */
+/** Nothing is ever too often. */
 const ENVIRONMENT = {
   OAUTH_REQUESTS_PER_MINUTE: '10000000',
 };

@@ -143,7 +143,6 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
     transport: createMailTransport(config),
     sends: config.role !== 'api',
     onMemberJoined: async (tx, member) => (await emitRegistered(tx, member, webhooks)).wake,
-    endTokens: (tx, userId) => oauth.revokeGrantsOfUser(userId, tx),
     warn: (fields, message) => log.warn(fields, message),
   });
   if (!people.mail.canSend) {

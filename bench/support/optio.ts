@@ -27,6 +27,9 @@ export type OptioOptions = {
   readonly environment?: Readonly<Record<string, string>>;
 };
 
+/** As operators run it; the receivers of the benchmarks have no certificates. */
+const PRODUCTION = { NODE_ENV: 'production', PUBLIC_URL: 'https://optio.example', WEBHOOK_ALLOW_HTTP: '1' };
+
 /** Starts both on empty folders. */
 export async function startOptio({
   notesCommits = false,
@@ -36,7 +39,7 @@ export async function startOptio({
   // For root, PostgreSQL runs as another user, who has to get through.
   await chmod(directory, 0o711);
   const postgres = await startPostgres(join(directory, 'postgres'), notesCommits);
-  const server = await startServer({ DATABASE_URL: postgres.url, ...environment });
+  const server = await startServer({ ...PRODUCTION, DATABASE_URL: postgres.url, ...environment });
   const database = new Database({ connectionString: postgres.url });
   await database.connect();
   return {

@@ -41,8 +41,6 @@ export type PasswordResetDeps = {
   readonly publicUrl: string;
   /** What hashes passwords goes through it: `PASSWORD_GATE`. */
   readonly gate: Gate;
-  /** Ends the tokens of the user within the transaction that changes the password (OAuth, rule 47). */
-  readonly endTokens: (tx: PoolClient, userId: string) => Promise<unknown>;
 };
 
 /**
@@ -149,8 +147,8 @@ export type NewPassword = {
 };
 
 /**
- * Gives the user another password, uses the token up, and ends what the old password had opened, in one transaction.
- * A second factor stays. Errors: `NOT_FOUND` when the link is not good (any more); `VALIDATION` (path `password`), which
+ * Gives the user another password, uses the token up, and ends what the old password had opened, in one transaction:
+ * sessions here, tokens by the database (docs/adr/0028). A second factor stays. Errors: `NOT_FOUND` when the link is not good (any more); `VALIDATION` (path `password`), which
  * leaves the link good; `UNAVAILABLE`.
  */
 export async function resetPassword(
@@ -169,7 +167,6 @@ export async function resetPassword(
     if (user === null) throw badLink();
     await tx.query(upsertPassword(user.id, hash, now));
     await tx.query(endSessions(user.id, null, now));
-    await deps.endTokens(tx, user.id);
     const actor = { kind: 'USER', id: user.id, clientId: null } as const;
     const source = { ...origin, actor };
     const target = { type: 'User', id: user.id, label: user.email } as const;

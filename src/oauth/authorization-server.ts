@@ -7,7 +7,6 @@ import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
 import type { AppError } from '../lib/errors.ts';
 import { createIdGenerator } from '../lib/ids.ts';
-import type { Queryable } from '../platform/database/pool.ts';
 import type { HttpEnv } from '../platform/http/env.ts';
 import { createAccessTokens } from './access-token.ts';
 import { createAccessTokenVerifier } from './access-token-verifier.ts';
@@ -22,7 +21,6 @@ import { refreshTokenGrant } from './grant-refresh-token.ts';
 import { keepSigningKeys } from './key-rotation.ts';
 import { createOAuthLimits, OAUTH_LIMITS, type OAuthLimitSettings, type OAuthLimits } from './limits.ts';
 import { protectedResourceMetadataUrl } from './metadata.ts';
-import { revokeGrantsOfUser } from './revocation.ts';
 import { createOAuthRoutes } from './routes.ts';
 import { createSigningKeys, type SigningAlgorithm } from './signing-key.ts';
 import type { Grant } from './token.ts';
@@ -55,8 +53,6 @@ export type OAuth = {
   readonly authenticate: (request: BearerRequest) => Promise<Viewer>;
   /** Those of the viewers whose tokens still hold: for what outlives its request, such as a stream. */
   readonly findHeld: (viewers: readonly Viewer[]) => Promise<ReadonlySet<Viewer>>;
-  /** Ends all tokens of a user: on a password change and on deactivation. Takes part in the transaction it is given. */
-  readonly revokeGrantsOfUser: (userId: string, db?: Queryable) => Promise<number>;
   /** Clients of all organizations, for admins of the platform. */
   readonly clientReviews: ClientReviews;
   /** The WWW-Authenticate header for a refusal; undefined when there is none to give. */
@@ -88,7 +84,6 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     limits,
     authenticate: (request) => authenticateBearer(request, verifier.verify),
     findHeld: verifier.findHeld,
-    revokeGrantsOfUser: (userId, db = pool) => revokeGrantsOfUser(db, userId, clock.now()),
     clientReviews: createClientReviews({ pool, clock }),
     challenge: (error) => challenge(error, resourceMetadata),
     cleanUp: () => cleanUp({ pool, clock }),

@@ -104,11 +104,3 @@ export function revokeGrant(
     values: [grant.organizationId, grant.id, grant.clientRef, now],
   };
 }
-
-/** Ends all grants of a user, found by the index that begins with it. */
-export function revokeGrantsOfUser(userId: string, now: Date): QueryConfig {
-  return {
-    text: 'UPDATE oauth_grants SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL',
-    values: [userId, now],
-  };
-}

@@ -36,8 +36,6 @@ export type PeopleWorld = {
   readonly joined: NewMember[];
   /** How often a joining was told to be committed. */
   readonly committed: string[];
-  /** Whose tokens were ended. */
-  readonly ended: string[];
   /** What the features of the link's side need. */
   readonly deps: {
     readonly pool: Pool;
@@ -46,7 +44,6 @@ export type PeopleWorld = {
     readonly gate: Gate;
     readonly mail: PeopleContext['mail'];
     readonly onMemberJoined: (tx: PoolClient, member: NewMember) => Promise<() => void>;
-    readonly endTokens: (tx: PoolClient, userId: string) => Promise<unknown>;
   };
   readonly createOrganization: (name?: string) => Promise<string>;
   /** A user with a password, or without (null). */
@@ -76,7 +73,7 @@ export async function openPeopleWorld(): Promise<PeopleWorld> {
   const tenancy = createTenancy({ url: database.urls.tenantUrl, maxConnections: 8, onIdleError });
   const clock = turnableClock(new Date('2026-11-25T08:00:00Z'));
   const mails = await startMailServer();
-  const [warnings, joined, committed, ended]: [object[], NewMember[], string[], string[]] = [[], [], [], []];
+  const [warnings, joined, committed]: [object[], NewMember[], string[]] = [[], [], []];
   const sql: PeopleWorld['sql'] = (text, values) => query(database.ownerUrl, text, values);
   const deps: PeopleWorld['deps'] = {
     pool: authPool,
@@ -88,7 +85,6 @@ export async function openPeopleWorld(): Promise<PeopleWorld> {
       joined.push(member);
       return () => void committed.push(member.userId);
     },
-    endTokens: async (_tx, userId) => ended.push(userId),
   };
   const transport = createSmtpTransport({
     server: { host: '127.0.0.1', port: mails.port, tls: 'off', credentials: undefined },
@@ -108,7 +104,6 @@ export async function openPeopleWorld(): Promise<PeopleWorld> {
     warnings,
     joined,
     committed,
-    ended,
     deps,
     createOrganization: async (name = 'A School') => {
       const id = newId();

@@ -83,7 +83,6 @@ export async function openSite({
     transport: canMail ? mailbox.transport : undefined,
     sends: true,
     onMemberJoined: async () => () => undefined,
-    endTokens: async () => undefined,
     warn: () => undefined,
   });
   const lines: string[] = [];

@@ -34,7 +34,8 @@ export type RunningServer = ServerProcess & {
 
 export const MASTER_KEY: string = Buffer.alloc(32, 'optio flow key').toString('base64');
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const READY = /\bready role=\w+ port=(\d+)/;
+// As people read it, and as programs do in production.
+const READY = /\bready role=\w+ port=(\d+)|"port":(\d+),.*"message":"ready"/;
 
 /**
  * Starts a server and waits until it says that it is ready. It listens on a free port; targets on the loopback
@@ -89,7 +90,8 @@ export function runServer(environment: Environment): ServerProcess {
 }
 
 async function readPort(server: ServerProcess): Promise<string> {
-  const port = (await server.said(READY))?.[1];
+  const match = await server.said(READY);
+  const port = match?.[1] ?? match?.[2];
   if (port === undefined) throw new Error(`The server ended before it was ready:\n${server.output()}`);
   return port;
 }
