@@ -1,7 +1,7 @@
 /** How far a replay has come, over real sockets (GraphQL convention 9; webhooks rule 39). */
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient } from 'graphql-ws';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Viewer } from '../../src/accounts/viewer.ts';
 import { globalId } from '../../src/graphql/global-id.ts';
@@ -39,9 +39,8 @@ afterAll(async () => {
 beforeEach(() => {
   viewers = [];
 });
-afterEach(async () => {
-  await expect.poll(() => world.updates.subscriberCount()).toBe(0);
-});
+// A client that has left is noticed a little later.
+afterEach(() => vi.waitUntil(() => world.updates.subscriberCount() === 0));
 
 const QUERY = `subscription ($id: ID!) {
   replayProgress(id: $id) { id state replayed total waiting { value } }
