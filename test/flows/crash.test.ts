@@ -1,40 +1,50 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { postmasterPid } from '../platform/embedded-postgres/scratch.ts';
 import { connectClient, countDeliveries, emitBadges, listDeliveries, subscribe } from '../support/client.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { answerAfter, compareWithLog } from '../support/ledger.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
-import {
-  createDataDirectory,
-  type DataDirectory,
-  type RunningServer,
-  startServer,
-} from '../support/server.ts';
+import { createDataDirectory, type Environment, type RunningServer, startServer } from '../support/server.ts';
 
 const SUBSCRIPTIONS = 5;
 const EVENTS = 200;
 const DELIVERIES = SUBSCRIPTIONS * EVENTS;
 const IN_THE_MIDDLE = 300;
 
-let data: DataDirectory;
+type Place = { readonly settings: Environment; readonly killDatabase: () => Promise<unknown> };
+
 let receiver: Receiver;
-let server: RunningServer;
+let server: RunningServer | undefined;
 
 beforeEach(async () => {
-  data = await createDataDirectory();
   receiver = await startReceiver();
   answerAfter(receiver, 50);
-  server = await startServer({ DATA_DIR: data.path });
 });
 
 afterEach(async () => {
-  await server.stop();
+  await server?.stop();
   await receiver.close();
-  await data.remove();
 });
 
+/** On a PostgreSQL of somebody else, which lives on. */
+async function besideDatabase(): Promise<Place> {
+  const database = await createTestDatabase();
+  onTestFinished(database.drop);
+  return { settings: { DATABASE_URL: database.ownerUrl }, killDatabase: async () => undefined };
+}
+
+async function withDatabase(): Promise<Place> {
+  const data = await createDataDirectory();
+  onTestFinished(data.remove);
+  return {
+    settings: { DATA_DIR: data.path },
+    killDatabase: async () => process.kill(await postmasterPid(`${data.path}/postgres`), 'SIGKILL'),
+  };
+}
+
 /** Emits, and comes back when the receiver has seen a part of it. */
-async function deliverInPart(): Promise<void> {
-  const client = await connectClient(server);
+async function deliverInPart(running: RunningServer): Promise<void> {
+  const client = await connectClient(running);
   for (let index = 0; index < SUBSCRIPTIONS; index += 1) await subscribe(client, receiver.url);
   await emitBadges(client, EVENTS);
   await receiver.received(IN_THE_MIDDLE);
@@ -42,19 +52,18 @@ async function deliverInPart(): Promise<void> {
 
 describe('kill -9 while 1,000 deliveries are under way (webhooks rule 13)', () => {
   it.each([
-    ['the server', async () => undefined],
-    [
-      'the server and its database',
-      async () => process.kill(await postmasterPid(`${data.path}/postgres`), 'SIGKILL'),
-    ],
-  ])('of %s: after a restart each one is delivered at least once', async (_what, killDatabase) => {
-    await deliverInPart();
+    ['the server', besideDatabase],
+    ['the server and its database', withDatabase],
+  ])('of %s: after a restart each one is delivered at least once', async (_what, prepare) => {
+    const { settings, killDatabase } = await prepare();
+    server = await startServer(settings);
+    await deliverInPart(server);
     await Promise.all([killDatabase(), server.kill('SIGKILL')]);
     const seenBefore = receiver.requests.length;
     expect(seenBefore).toBeLessThan(DELIVERIES);
 
     const restartedAt = performance.now();
-    server = await startServer({ DATA_DIR: data.path });
+    server = await startServer(settings);
     const client = await connectClient(server);
     // A lane is free again when its heartbeat of 10 s has passed.
     const succeeded = () => countDeliveries(client, 'SUCCEEDED');

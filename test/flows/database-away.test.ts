@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded-postgres/start.ts';
 import { postmasterPid, recordingLog } from '../platform/embedded-postgres/scratch.ts';
 import {
@@ -41,17 +41,25 @@ describe('a database that cannot be reached (webhooks rule 14)', () => {
   let database: TestDatabase;
   let cutOff: CutOff;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
     cutOff = await openCutOff(database.ownerUrl);
     await begin(cutOff.url);
     await emitBadges(client, 1);
     // Settled, too: or its last line comes into a stream that is opened later.
     await untilTrue(async () => (await countDeliveries(client, 'SUCCEEDED')) === 1);
+  });
+
+  // One server for all: each of them begins with connections that were in use, and leaves it to find the database again.
+  beforeEach(async () => {
+    await untilTrue(async () => (await statusOf('/readyz')) === 200);
+    await untilTrue(async () => (await client.get('/api/webhooks/deliveries')).status === 200);
     await cutOff.cut();
   });
 
-  afterEach(async () => {
+  afterEach(() => cutOff.restore().catch(() => undefined));
+
+  afterAll(async () => {
     await server.stop();
     await receiver.close();
     await cutOff.cut().catch(() => undefined);
@@ -61,7 +69,6 @@ describe('a database that cannot be reached (webhooks rule 14)', () => {
   it('shows in readyz, not in healthz', async () => {
     expect(await statusOf('/readyz')).toBe(503);
     expect(await statusOf('/healthz')).toBe(200);
-    await cutOff.restore();
   });
 
   it.each([
@@ -72,7 +79,6 @@ describe('a database that cannot be reached (webhooks rule 14)', () => {
     const { status, headers } = await act();
     expect(status).toBe(503);
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
-    await cutOff.restore();
   });
 
   it('is answered with 503 by the token endpoint, so that clients try again', async () => {
@@ -81,7 +87,6 @@ describe('a database that cannot be reached (webhooks rule 14)', () => {
       body: new URLSearchParams({ grant_type: 'client_credentials', client_id: 'a', client_secret: 'b' }),
     });
     expect(answer.status).toBe(503);
-    await cutOff.restore();
   });
 
   it('is found again by itself: requests, deliveries and the live stream go on', async () => {

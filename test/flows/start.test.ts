@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { connectClient } from '../support/client.ts';
-import { createEmptyDatabase, query, type TestDatabase } from '../support/database.ts';
+import { createEmptyDatabase, createTestDatabase, query, type TestDatabase } from '../support/database.ts';
 import {
   createDataDirectory,
   type DataDirectory,
@@ -119,10 +119,10 @@ describe('a start that cannot succeed ends with code 1 and says why, without a s
 });
 
 describe('a database that was used before', () => {
-  let database: Omit<TestDatabase, 'urls'>;
+  let database: TestDatabase;
   let settings: Environment;
   beforeAll(async () => {
-    database = await createEmptyDatabase();
+    database = await createTestDatabase();
     settings = { DATABASE_URL: database.ownerUrl };
     const first = await startServer(settings);
     await connectClient(first);
