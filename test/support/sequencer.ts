@@ -36,8 +36,8 @@ const LONGEST = [
 /** Known before the first run, as on a machine that has just cloned; the others as Vitest has them. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const others = await super.sort(files);
-    return others.toSorted((a, b) => placeOf(a) - placeOf(b));
+    const inUsualOrder = super.sort.bind(this);
+    return (await inUsualOrder(files)).toSorted((a, b) => placeOf(a) - placeOf(b));
   }
 }
 
