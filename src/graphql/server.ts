@@ -28,6 +28,7 @@ import { type ObserveOperation, useOperationCount } from './operation-count.ts';
 import { useOperationTrace } from './operation-trace.ts';
 import { useAdmission, useErrorTranslation, useLimits, useOperationEnd } from './plugins.ts';
 import { createSchema } from './schema.ts';
+import { useSharedEvents } from './shared-events.ts';
 import { attachWebSocket, type WebSockets, type WebSocketTimes } from './websocket.ts';
 
 export type GraphQLServerOptions = ContextDependencies &
@@ -147,6 +148,7 @@ function createYogaServer(options: Pipeline, factsOf: (request: Request) => Requ
         ? createContext(options, await authenticate(request.headers), factsOf(request))
         : createContext(options, viewer, facts),
     plugins: [
+      useSharedEvents(),
       useLimits(limits),
       useOperationEnd(),
       useErrorTranslation(options),

@@ -20,7 +20,8 @@ export type Subscriber = {
   wake: () => void;
 };
 
-const MAX_BUFFERED = 1_000;
+// References to lines that all subscribers share: 40 KB at the most, and some ten seconds of a busy server.
+const MAX_BUFFERED = 5_000;
 
 export function createSubscriber(viewer: Viewer, filter: UpdateFilter, position: LogPosition): Subscriber {
   return {

@@ -11,13 +11,7 @@ import { translateDatabaseError } from '../platform/database/unavailable.ts';
 import { MAY_READ } from './context.ts';
 import { endFollowing, type FollowReplay, startReplayProgress } from './replay-progress.ts';
 import { serverStops, timeUntil, tokenEnded } from './stream-end.ts';
-import type {
-  DeliveryUpdate,
-  StreamGapReason,
-  StreamItem,
-  SubscribeToUpdates,
-  UpdateRequest,
-} from './update.ts';
+import type { StreamGapReason, StreamItem, SubscribeToUpdates, UpdateRequest } from './update.ts';
 import { decodeCursor, encodeCursor, isAfter, type LogPosition } from './update-cursor.ts';
 import { type LogLine, type LogState, readLog } from './update-log.ts';
 import { createUpdateReader, type UpdateReader, type UpdateReaderOptions } from './update-reader.ts';
@@ -50,6 +44,8 @@ export type Updates = {
 };
 
 const PAGE = 500;
+// Between them it is seen whether the stream has to end.
+const AT_ONCE = 100;
 
 /** Starts the stream; the log is read only while somebody listens. */
 export function startUpdates(options: UpdatesOptions): Updates {
@@ -136,7 +132,7 @@ async function* stream(
     for (;;) {
       const lines = await nextLines(reader, pool, subscriber);
       if (lines === undefined) return;
-      for (const line of lines) yield { kind: 'update', update: toUpdate(line, cursor(line)) };
+      for (const line of lines) yield itemOf(line, state.epoch);
     }
   } finally {
     clearTimeout(expiry);
@@ -153,7 +149,9 @@ async function nextLines(
   for (;;) {
     if (subscriber.failure !== undefined) throw subscriber.failure;
     if (subscriber.hasLeft) return undefined;
-    const lines = subscriber.isBehind ? await catchUp(reader, pool, subscriber) : subscriber.buffer.splice(0);
+    const lines = subscriber.isBehind
+      ? await catchUp(reader, pool, subscriber)
+      : subscriber.buffer.splice(0, AT_ONCE);
     const last = lines.at(-1);
     if (last === undefined) {
       await waitForWork(subscriber);
@@ -193,9 +191,14 @@ function findGap(
   return cursor.transaction < state.startsAt ? 'EXPIRED' : undefined;
 }
 
-function toUpdate(
-  { transaction: _transaction, sequence: _sequence, ...update }: LogLine,
-  cursor: string,
-): DeliveryUpdate {
-  return { ...update, cursor };
+const items = new WeakMap<LogLine, StreamItem>();
+
+/** One item for all subscribers that are given the line: what is made of it can be shared, too. */
+function itemOf(line: LogLine, epoch: string): StreamItem {
+  const known = items.get(line);
+  if (known !== undefined) return known;
+  const { transaction: _transaction, sequence: _sequence, ...update } = line;
+  const item: StreamItem = { kind: 'update', update: { ...update, cursor: encodeCursor(epoch, line) } };
+  items.set(line, item);
+  return item;
 }
