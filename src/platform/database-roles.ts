@@ -12,7 +12,13 @@ const MAX_NAME_BYTES = 63;
 const SCRAM_ITERATIONS = 4096;
 const AUTHENTICATION_FAILURES = new Set(['28P01', '28000']);
 const INSUFFICIENT_PRIVILEGE = '42501';
-const LIMITS = { statement_timeout: '30s', idle_in_transaction_session_timeout: '30s', lock_timeout: '10s' };
+const LIMITS = {
+  statement_timeout: '30s',
+  idle_in_transaction_session_timeout: '30s',
+  lock_timeout: '10s',
+  // Known to PostgreSQL 17 and later. The live stream waits for the oldest transaction there is (webhooks rule 36).
+  transaction_timeout: '2min',
+};
 
 type Kind = 'tenant' | 'worker' | 'auth';
 type Login = {
@@ -88,19 +94,21 @@ function withCredentials(ownerUrl: string, name: string, password: string): stri
   return url.href;
 }
 
-/** Whether the login gets in and has what its group has. */
+/** Whether the login gets in, has what its group has, and its limits, of which the last one came later than the others. */
 async function works(login: Login): Promise<boolean> {
   const client = new Client({ connectionString: login.url });
   client.on('error', () => undefined);
   try {
     await client.connect();
-    const { rows } = await client.query<{ is_member: boolean; is_unbound: boolean }>(
-      `SELECT coalesce(pg_has_role(to_regrole($1), 'USAGE'), false) AS is_member, rolsuper OR rolbypassrls AS is_unbound
+    const { rows } = await client.query<{ is_complete: boolean; is_unbound: boolean }>(
+      `SELECT coalesce(pg_has_role(to_regrole($1), 'USAGE'), false)
+         AND current_setting('transaction_timeout', true) IS DISTINCT FROM '0' AS is_complete,
+         rolsuper OR rolbypassrls AS is_unbound
        FROM pg_roles WHERE rolname = current_user`,
       [login.group],
     );
     assertBound(login, rows[0]?.is_unbound === true);
-    return rows[0]?.is_member === true;
+    return rows[0]?.is_complete === true;
   } catch (error) {
     if (error instanceof DatabaseError && AUTHENTICATION_FAILURES.has(error.code ?? '')) {
       return false;
@@ -141,9 +149,11 @@ async function writeLogin(owner: Client, login: Login): Promise<void> {
       : `ALTER ROLE ${role}`;
   await owner.query(`${change} LOGIN INHERIT PASSWORD '${scramVerifier(login.password)}'`);
   await owner.query(`GRANT ${owner.escapeIdentifier(login.group)} TO ${role}`);
-  for (const [setting, value] of Object.entries(LIMITS)) {
-    await owner.query(`ALTER ROLE ${role} SET ${setting} = '${value}'`);
-  }
+  const known = await owner.query<{ name: keyof typeof LIMITS }>(
+    'SELECT name FROM pg_settings WHERE name = ANY ($1)',
+    [Object.keys(LIMITS)],
+  );
+  for (const { name } of known.rows) await owner.query(`ALTER ROLE ${role} SET ${name} = '${LIMITS[name]}'`);
 }
 
 function assertBound(login: Login, isUnbound: boolean): void {

@@ -85,7 +85,13 @@ async function attempt(
     now: deps.clock.now(),
     random: deps.random,
   });
-  return { delivery, startedAt, requestHeaders: [...target.shownHeaders, ...own], result, outcome };
+  return {
+    delivery,
+    startedAt,
+    requestHeaders: [...target.shownHeaders, ...own],
+    result: withoutCredentials(result),
+    outcome,
+  };
 }
 
 /** The headers of an attempt that is made now, in the order in which they are sent: the subscription's own come first. */
@@ -117,4 +123,9 @@ function ownHeaders(
     ['X-Optio-Event-Id', eventId],
     ...Object.entries(signatures),
   ];
+}
+
+/** What the receiver answered, as the record shows it. */
+function withoutCredentials(result: AttemptResult): AttemptResult {
+  return result.kind === 'response' ? { ...result, headers: maskHeaders(result.headers) } : result;
 }

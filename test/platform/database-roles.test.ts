@@ -52,14 +52,15 @@ describe('the logins of a database', () => {
     );
   });
 
-  it('have limits on statements, locks and idle transactions', async () => {
+  it('have limits on statements, locks, transactions and idle ones (webhooks rule 36)', async () => {
     for (const url of Object.values(database.urls)) {
       const [row] = await query(
         url,
         `SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock,
-                current_setting('idle_in_transaction_session_timeout') AS idle`,
+                current_setting('idle_in_transaction_session_timeout') AS idle,
+                current_setting('transaction_timeout') AS transaction`,
       );
-      expect(row).toEqual({ statement: '30s', lock: '10s', idle: '30s' });
+      expect(row).toEqual({ statement: '30s', lock: '10s', idle: '30s', transaction: '2min' });
     }
   });
 
@@ -115,6 +116,16 @@ describe('a later start', () => {
       "SELECT pg_has_role('optio_worker', 'USAGE') AS is_member",
     );
     expect(row).toEqual({ is_member: true });
+  });
+
+  it('gives a login of an earlier version the limit that came later', async () => {
+    await query(database.ownerUrl, `ALTER ROLE ${database.name}_worker_login RESET transaction_timeout`);
+    await provisionLogins({ ownerUrl: database.ownerUrl, key: TEST_KEY });
+    const [row] = await query(
+      database.urls.workerUrl,
+      "SELECT current_setting('transaction_timeout') AS limit",
+    );
+    expect(row).toEqual({ limit: '2min' });
   });
 
   it('by several processes at once does not collide', async () => {

@@ -23,7 +23,9 @@ afterEach(() => receiver.close());
 it('records what was sent, without what could be used again, and what came back (webhooks rule 11)', async () => {
   const worker = world.startWorker();
   receiver.answer = (_request, response) =>
-    void response.writeHead(202, { 'x-request-id': 'r-1', 'content-type': 'text/plain' }).end('taken');
+    void response
+      .writeHead(202, { 'x-request-id': 'r-1', 'set-cookie': 'session=of-the-school' })
+      .end('taken');
   const customHeaders = [
     ['Authorization', 'Bearer of-the-school'],
     ['X-Api-Key', 'key-of-the-school'],
@@ -62,7 +64,7 @@ it('records what was sent, without what could be used again, and what came back 
     response_code: 202,
     response_headers: expect.arrayContaining([
       ['x-request-id', 'r-1'],
-      ['content-type', 'text/plain'],
+      ['set-cookie', MASK],
     ]),
     response_body: 'taken',
   });
