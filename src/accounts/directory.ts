@@ -1,5 +1,5 @@
 /** What a viewer may see of its organization: the organization itself, its members, and who they are. */
-import type { Membership, Organization, Prisma, User } from '../generated/prisma/client.ts';
+import { type Membership, type Organization, Prisma, type User } from '../generated/prisma/client.ts';
 import { AppError, validationError } from '../lib/errors.ts';
 import { isUuid } from '../lib/ids.ts';
 import {
@@ -11,6 +11,7 @@ import {
   toCount,
   toPage,
 } from '../lib/page.ts';
+import { columnsOf } from '../platform/database/columns.ts';
 import type { MemberRole } from './statements.ts';
 import { authorize, type RequestContext } from './viewer.ts';
 
@@ -19,11 +20,18 @@ export const MAY_SEE_MEMBERS = { scope: 'read:users', roles: ['ADMIN', 'EDUCATOR
 /** To see oneself. */
 export const MAY_SEE_ONESELF = { scope: 'read:users', roles: ['ADMIN', 'EDUCATOR', 'STUDENT'] } as const;
 
+const ORGANIZATION_COLUMNS = columnsOf(Prisma.OrganizationScalarFieldEnum);
+
 /** The viewer's own organization. */
 export async function getOrganization(context: RequestContext): Promise<Organization> {
   const { organizationId: id } = context.viewer;
-  const organization = await context.read((tx) => tx.organization.findUnique({ where: { id } }));
-  if (organization === null) throw new AppError('NOT_FOUND', 'The organization does not exist any more.');
+  const [organization] = await context.read((tx) =>
+    tx.rows<Organization>(
+      Prisma.sql`SELECT ${ORGANIZATION_COLUMNS} FROM organizations WHERE id = ${id}::uuid`,
+    ),
+  );
+  if (organization === undefined)
+    throw new AppError('NOT_FOUND', 'The organization does not exist any more.');
   return organization;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { PoolClient } from 'pg';
 import type { Prisma } from '../../generated/prisma/client.ts';
+import type { StatementNames } from './statement-names.ts';
 
 /**
  * Runs one statement and answers its rows as the driver reads them: times as Date, bigint and numeric as text, bytes as
@@ -15,9 +16,10 @@ export type DirectRows = <Row extends object>(sql: Prisma.Sql) => Promise<Row[]>
 export function withDirectRows<T extends object>(
   tx: T,
   client: PoolClient,
+  nameOf: StatementNames,
 ): T & { readonly rows: DirectRows } {
   const rows: DirectRows = async <Row extends object>({ text, values }: Prisma.Sql) => {
-    const result = await client.query<Row>({ text, values });
+    const result = await client.query<Row>({ name: nameOf(text), text, values });
     return result.rows;
   };
   // A transaction of Prisma is a proxy itself, and does not take further properties.

@@ -7,6 +7,7 @@ import { AppError } from '../../lib/errors.ts';
 import { isTransactionConflict } from './conflict.ts';
 import { type DirectRows, withDirectRows } from './direct-rows.ts';
 import { givingUpAfter, reportIdleErrors } from './pool.ts';
+import { createStatementNames } from './statement-names.ts';
 import { type TenantIdentity, TenantPool } from './tenant-pool.ts';
 import { translateDatabaseError } from './unavailable.ts';
 
@@ -52,12 +53,13 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     ...givingUpAfter(options.queryTimeoutMs),
   });
   reportIdleErrors(pool, options.onIdleError);
+  const nameOf = createStatementNames('rows');
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: TRANSACTION_LIMITS });
 
   const transact = <T>(identity: TenantIdentity, mode: 'read' | 'write', work: (tx: Tx) => Promise<T>) =>
     pool.run({ identity, mode }, async () => {
       try {
-        return await prisma.$transaction((tx) => work(withDirectRows(tx, pool.connection())));
+        return await prisma.$transaction((tx) => work(withDirectRows(tx, pool.connection(), nameOf)));
       } catch (error) {
         throw translateDatabaseError(error);
       }

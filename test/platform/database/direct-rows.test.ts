@@ -46,6 +46,19 @@ describe('SQL by hand in a transaction (rows)', () => {
     expect(seen).toEqual([{ id: mine.subscriptionId, description: 'by hand' }]);
   });
 
+  it('is planned once a connection, however often it is asked', async () => {
+    const { identity } = await createOrganization();
+    const statement = 'SELECT slug FROM organizations WHERE id = $1::uuid';
+    const select = Prisma.sql`SELECT slug FROM organizations WHERE id = ${identity.organizationId}::uuid`;
+    const plans = await tenancy.read(identity, async (tx) => {
+      for (let times = 1; times <= 7; times += 1) await tx.rows(select);
+      return tx.rows(
+        Prisma.sql`SELECT (generic_plans + custom_plans)::int AS used FROM pg_prepared_statements WHERE statement = ${statement}`,
+      );
+    });
+    expect(plans).toEqual([{ used: 7 }]);
+  });
+
   it('is rolled back with the transaction, and may write only where it writes', async () => {
     const { identity, subscriptionId } = await createOrganization();
     const update = Prisma.sql`UPDATE webhook_subscriptions SET description = 'gone' WHERE id = ${subscriptionId}::uuid`;
