@@ -31,6 +31,8 @@ export type WebSockets = {
 };
 
 const TIMES: WebSocketTimes = { initTimeoutMs: 3_000, keepAliveMs: 12_000 };
+// Some fifty items: no stream keeps the others waiting for longer than these take.
+const MAX_WAITING_BYTES = 16_384;
 /** How long a client that was told to go may take. */
 const CLOSE_GRACE_MS = 2_000;
 
@@ -51,7 +53,10 @@ export function attachWebSocket(httpServer: Server, options: WebSocketOptions): 
       return;
     }
     sockets.handleUpgrade(request, socket, head, (opened) =>
-      serve(opened, request, { ...options, protocol, keepAliveMs: times.keepAliveMs }),
+      serve(
+        { socket: opened, connection: socket, request },
+        { ...options, protocol, keepAliveMs: times.keepAliveMs },
+      ),
     );
   };
   httpServer.on('upgrade', upgrade);
@@ -80,10 +85,11 @@ type Serving = Pick<WebSocketOptions, 'logError' | 'trustedProxies'> & {
   readonly keepAliveMs: number;
 };
 
+type Opened = { readonly socket: WebSocket; readonly connection: Duplex; readonly request: IncomingMessage };
+
 /** Connects a socket with the protocol. */
 function serve(
-  socket: WebSocket,
-  request: IncomingMessage,
+  { socket, connection, request }: Opened,
   { protocol, keepAliveMs, logError, trustedProxies }: Serving,
 ): void {
   const close = (code: number, reason: string): void => socket.close(code, reason);
@@ -93,8 +99,7 @@ function serve(
   const closed = protocol.opened(
     {
       protocol: socket.protocol,
-      // The stream goes on when the message is gone: a slow client holds back its own stream only.
-      send: (data) => send(socket, data),
+      send: createSend(socket, connection),
       close,
       onMessage: (act) => {
         socket.on('message', (data) => {
@@ -125,11 +130,29 @@ function addressOf({ socket, headers }: IncomingMessage, trustedProxies: readonl
   return findClientAddress(trustedProxies, { peerAddress: socket.remoteAddress, forwardedFor });
 }
 
-function send(socket: WebSocket, data: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (socket.readyState !== socket.OPEN) resolve();
-    else socket.send(data, (error) => (error === null || error === undefined ? resolve() : reject(error)));
-  });
+/**
+ * Messages of one turn leave in one write. A stream goes on at once while little waits to leave, and otherwise when its
+ * message is gone: a slow client holds back its own stream only.
+ */
+function createSend(socket: WebSocket, connection: Duplex): (data: string) => Promise<void> | void {
+  let isCorked = false;
+  const gather = (): void => {
+    if (isCorked) return;
+    isCorked = true;
+    connection.cork();
+    setImmediate(() => {
+      isCorked = false;
+      connection.uncork();
+    });
+  };
+  return (data) => {
+    if (socket.readyState !== socket.OPEN) return undefined;
+    gather();
+    if (socket.bufferedAmount < MAX_WAITING_BYTES) return socket.send(data);
+    return new Promise((resolve, reject) => {
+      socket.send(data, (error) => (error === null || error === undefined ? resolve() : reject(error)));
+    });
+  };
 }
 
 function keepAlive(socket: WebSocket, intervalMs: number): () => void {
