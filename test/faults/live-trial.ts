@@ -6,7 +6,8 @@ import { Client as Database } from 'pg';
 import { badgeEarned, connectClient, subscribe } from '../support/client.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { CLIENT } from '../support/server.ts';
-import { type Follower, follow } from './follower.ts';
+import { type FollowerGroup, startFollowers } from './follower-group.ts';
+import type { Account } from './follower-messages.ts';
 import { type Installation, startInstallation } from './installation.ts';
 import { type Random, seeded } from './random.ts';
 import { until } from './until.ts';
@@ -38,6 +39,7 @@ export type LiveTrialResult = {
 };
 
 const STREAMS_A_CLIENT = 40;
+const GROUPS = 2;
 const TICK_MS = 100;
 const NO_PROGRESS_MS = 30_000;
 const DELIVERED_WITHIN_MS = 120_000;
@@ -48,28 +50,29 @@ export async function runLiveTrial(options: LiveTrialOptions): Promise<LiveTrial
   const random = seeded(options.seed);
   const receiver = await startReceiver();
   const installation = await startInstallation({ apis: 2, workers: 1 });
-  const followers = await openFollowers(installation, random, options.subscribers);
+  const groups = await openFollowers(installation, random, options.subscribers);
   try {
-    await Promise.all(followers.map(({ ready }) => ready));
-    report(`${followers.length} subscribers are live`);
+    await Promise.all(groups.map(({ ready }) => ready));
+    report(`${options.subscribers} subscribers are live`);
     await subscribe(await installation.connect(), receiver.url);
     const startedAt = performance.now();
     const [cutOffs] = await Promise.all([
-      disturb(followers, random, options),
+      disturb(groups, installation, random, options),
       emitSteadily(installation, options),
       options.restarts ? restart(installation, options) : undefined,
     ]);
     const log = await readWholeLog(installation);
     const seconds = (performance.now() - startedAt) / 1_000;
     report(`${log.length} changes in ${seconds.toFixed(1)} s, ${cutOffs} cuts`);
-    const caughtUpSeconds = await caughtUp(followers, log.length);
+    const caughtUpSeconds = await caughtUp(groups, installation, log.length);
+    const accounts = (await Promise.all(groups.map((group) => group.end()))).flat();
     return {
-      ...compare(followers, log),
+      ...compare(accounts, log),
       changesPerSecond: Math.round(log.length / seconds),
       caughtUpSeconds,
     };
   } finally {
-    for (const follower of followers) follower.stop();
+    await Promise.all(groups.map((group) => group.stop()));
     await installation.stop();
     await receiver.close();
   }
@@ -79,7 +82,7 @@ async function openFollowers(
   { apis, query }: Installation,
   random: Random,
   count: number,
-): Promise<readonly Follower[]> {
+): Promise<readonly FollowerGroup[]> {
   const clients = Math.ceil(count / STREAMS_A_CLIENT);
   await query(copyClient(clients));
   const tokens: string[] = [];
@@ -87,14 +90,22 @@ async function openFollowers(
     const { server } = random.pick(apis);
     tokens.push((await connectClient(server, { id: `follower-${index}`, secret: CLIENT.secret })).token);
   }
-  return Array.from({ length: count }, (_, index) =>
-    follow({
-      nextUrl: () => random.pick(apis).server.url,
-      token: tokens[index % clients] ?? '',
-      transport: index % 2 === 0 ? 'websocket' : 'sse',
-      pauseMs: () => random.between(10, 500),
+  const followers = Array.from({ length: count }, (_, index) => ({
+    token: tokens[index % clients] ?? '',
+    transport: index % 2 === 0 ? ('websocket' as const) : ('sse' as const),
+  }));
+  const size = Math.ceil(count / GROUPS);
+  return Array.from({ length: GROUPS }, (_, group) =>
+    startFollowers({
+      seed: random.between(1, 1_000_000),
+      urls: urlsOf(apis),
+      followers: followers.slice(group * size, (group + 1) * size),
     }),
   );
+}
+
+function urlsOf(apis: Installation['apis']): readonly string[] {
+  return apis.map(({ server }) => server.url);
 }
 
 /** So many clients like the first one: a client may have a hundred streams. */
@@ -142,18 +153,22 @@ async function emitSteadily(
 
 /** Cuts subscribers off, and lets some of them read nothing for a while. Answers how many cuts there were. */
 async function disturb(
-  followers: readonly Follower[],
+  groups: readonly FollowerGroup[],
+  { apis }: Installation,
   random: Random,
   { seconds, cutOffEverySeconds }: LiveTrialOptions,
 ): Promise<number> {
   let cuts = 0;
   // So many turns, and not so much time: on a slow machine there are as many cuts.
   for (let turn = 0; turn < (seconds * 1_000) / TICK_MS; turn += 1) {
-    for (const follower of followers) {
-      if (random.next() >= TICK_MS / 1_000 / cutOffEverySeconds) continue;
-      cuts += 1;
-      if (random.next() < 0.2) follower.dawdle(random.between(500, 3_000));
-      else follower.cutOff();
+    for (const group of groups) {
+      group.setUrls(urlsOf(apis));
+      for (let index = 0; index < group.size; index += 1) {
+        if (random.next() >= TICK_MS / 1_000 / cutOffEverySeconds) continue;
+        cuts += 1;
+        if (random.next() < 0.2) group.dawdle(index, random.between(500, 3_000));
+        else group.cutOff(index);
+      }
     }
     await pause(TICK_MS);
   }
@@ -182,29 +197,35 @@ async function readWholeLog(installation: Installation): Promise<readonly number
   return rows.map(({ line }) => line);
 }
 
-/** Answers how long it took. Who comes no further for half a minute is given up, and counted. */
-async function caughtUp(followers: readonly Follower[], lines: number): Promise<number> {
+/** Answers how long it took. When nobody comes any further for half a minute, they are given up, and counted. */
+async function caughtUp(
+  groups: readonly FollowerGroup[],
+  { apis }: Installation,
+  lines: number,
+): Promise<number> {
   const startedAt = performance.now();
-  const count = (): number => followers.reduce((sum, { seen }) => sum + Math.min(seen.length, lines), 0);
+  const wanted = lines * groups.reduce((sum, { size }) => sum + size, 0);
+  const count = (): number => groups.reduce((sum, group) => sum + group.lines(), 0);
   let before = { count: -1, at: startedAt };
-  while (count() < lines * followers.length && performance.now() - before.at < NO_PROGRESS_MS) {
+  while (count() < wanted && performance.now() - before.at < NO_PROGRESS_MS) {
     if (count() > before.count) before = { count: count(), at: performance.now() };
+    for (const group of groups) group.setUrls(urlsOf(apis));
     await pause(TICK_MS);
   }
   return Math.round((performance.now() - startedAt) / 100) / 10;
 }
 
-function compare(followers: readonly Follower[], log: readonly number[]) {
+function compare(accounts: readonly Account[], log: readonly number[]) {
   const place = new Map(log.map((line, index) => [line, index]));
-  const sum = (count: (follower: Follower) => number): number =>
-    followers.reduce((total, follower) => total + count(follower), 0);
+  const sum = (count: (account: Account) => number): number =>
+    accounts.reduce((total, account) => total + count(account), 0);
   return {
     changes: log.length,
-    connections: sum(({ connections }) => connections()),
+    connections: sum(({ connections }) => connections),
     missed: sum(({ seen }) => log.length - new Set(seen).size),
     repeated: sum(({ seen }) => seen.length - new Set(seen).size),
     disordered: sum(({ seen }) => countBackward(seen.map((line) => place.get(line) ?? -1))),
-    complaints: followers.flatMap(({ complaints }) => complaints),
+    complaints: accounts.flatMap(({ complaints }) => complaints),
   };
 }
 
