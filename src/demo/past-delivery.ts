@@ -2,7 +2,6 @@
 import type { DeliveryStatus } from '../generated/prisma/client.ts';
 import type { AttemptResult, HeaderPairs } from '../platform/outbound/attempt-result.ts';
 import { requestHeaders, type Target } from '../webhooks/attempt.ts';
-import { maskHeaders } from '../webhooks/custom-headers.ts';
 import { decideOutcome, type Outcome } from '../webhooks/outcome.ts';
 import type { Chance } from './chance.ts';
 import type { HistoryOptions, PastEvent } from './history.ts';
@@ -14,7 +13,7 @@ export type Subscriber = {
   readonly id: string;
   readonly targetUrl: string;
   readonly definition: DemoSubscription;
-  readonly target: Pick<Target, 'headers' | 'secrets'>;
+  readonly target: Pick<Target, 'headers' | 'shownHeaders' | 'secrets'>;
 };
 
 export type PastAttempt = {
@@ -88,7 +87,7 @@ function playAttempt(question: DeliveryQuestion, number: number, startedAt: Date
   const hasTurned = turnAt !== undefined && startedAt >= turnAt;
   const result = pastResult(subscriber.definition, { hasTurned, number }, chance);
   const delivery = { id, eventId: event.id, eventType: event.type };
-  const headers = requestHeaders(subscriber.target, delivery, Buffer.from(event.body), startedAt);
+  const { shown } = requestHeaders(subscriber.target, delivery, Buffer.from(event.body), startedAt);
   const outcome = decideOutcome({
     result,
     attemptNumber: number,
@@ -96,7 +95,7 @@ function playAttempt(question: DeliveryQuestion, number: number, startedAt: Date
     now: later(startedAt, result.timing.totalMs),
     random: chance.next,
   });
-  return { number, startedAt, requestHeaders: maskHeaders(headers), result, outcome };
+  return { number, startedAt, requestHeaders: shown, result, outcome };
 }
 
 /** From being due to being sent. */

@@ -2,6 +2,7 @@
 import type { PoolClient } from 'pg';
 import { type MasterKeys, seal } from '../lib/crypto.ts';
 import { createIdGenerator, newId } from '../lib/ids.ts';
+import { maskHeaders } from '../webhooks/custom-headers.ts';
 import { generateSecret, parseSecret } from '../webhooks/signature.ts';
 import { GONE_REASON, type History } from './history.ts';
 import type { Subscriber } from './past-delivery.ts';
@@ -18,12 +19,13 @@ export function makeSubscribers(receiverUrl: string, now: Date): readonly NewSub
   const nextId = createIdGenerator(() => createdAt.getTime());
   return DEMO_SUBSCRIPTIONS.map((definition) => {
     const secretText = generateSecret();
+    const headers = definition.customHeaders ?? [];
     const secrets = [{ secret: parseSecret(secretText), expiresAt: Number.POSITIVE_INFINITY }];
     return {
       id: nextId(),
       targetUrl: `${receiverUrl}/${definition.behaviour}/${definition.name}`,
       definition,
-      target: { headers: definition.customHeaders ?? [], secrets },
+      target: { headers, shownHeaders: maskHeaders(headers), secrets },
       secretText,
       createdAt,
     };

@@ -75,9 +75,9 @@ async function attempt(
 ): Promise<Settled> {
   const startedAt = deps.clock.now();
   const body = Buffer.from(delivery.body ?? '');
-  const own = ownHeaders(target, delivery, body, startedAt);
-  const headers = [...target.headers, ...own];
-  const result = await deps.outbound.post({ url: target.url, headers, body, timeoutMs: target.timeoutMs });
+  const headers = requestHeaders(target, delivery, body, startedAt);
+  const { url, timeoutMs } = target;
+  const result = await deps.outbound.post({ url, headers: headers.sent, body, timeoutMs });
   const outcome = decideOutcome({
     result,
     attemptNumber: delivery.attemptCount - delivery.scheduleStart + 1,
@@ -88,34 +88,26 @@ async function attempt(
   return {
     delivery,
     startedAt,
-    requestHeaders: [...target.shownHeaders, ...own],
+    requestHeaders: headers.shown,
     result: withoutCredentials(result),
     outcome,
   };
 }
 
-/** The headers of an attempt that is made now, in the order in which they are sent: the subscription's own come first. */
+/**
+ * The headers of an attempt that is made now, in the order in which they are sent, those that the subscription adds first;
+ * and as its record shows them.
+ */
 export function requestHeaders(
-  target: Pick<Target, 'headers' | 'secrets'>,
-  delivery: HeaderSource,
+  { headers, shownHeaders, secrets }: Pick<Target, 'headers' | 'shownHeaders' | 'secrets'>,
+  { id, eventId, eventType }: Pick<ClaimedDelivery, 'id' | 'eventId' | 'eventType'>,
   body: Buffer,
   now: Date,
-): HeaderPairs {
-  return [...target.headers, ...ownHeaders(target, delivery, body, now)];
-}
-
-type HeaderSource = Pick<ClaimedDelivery, 'id' | 'eventId' | 'eventType'>;
-
-function ownHeaders(
-  { secrets }: Pick<Target, 'secrets'>,
-  { id, eventId, eventType }: HeaderSource,
-  body: Buffer,
-  now: Date,
-): HeaderPairs {
+): { readonly sent: HeaderPairs; readonly shown: HeaderPairs } {
   const valid = secrets.filter(({ expiresAt }) => expiresAt > now.getTime()).map(({ secret }) => secret);
   const timestampSeconds = Math.floor(now.getTime() / 1_000);
   const signatures = signatureHeaders({ body, deliveryId: id, timestampSeconds, secrets: valid });
-  return [
+  const own: HeaderPairs = [
     ['content-type', 'application/json'],
     ['user-agent', 'OptioConnect/1'],
     ['X-Optio-Event', eventType],
@@ -123,6 +115,7 @@ function ownHeaders(
     ['X-Optio-Event-Id', eventId],
     ...Object.entries(signatures),
   ];
+  return { sent: [...headers, ...own], shown: [...shownHeaders, ...own] };
 }
 
 /** What the receiver answered, as the record shows it. */
