@@ -111,7 +111,7 @@ const FIND_MISPLACED = `
     SELECT organization_id, id FROM webhook_subscriptions WHERE discard_before IS NOT NULL
   )
   SELECT organization_id AS "organizationId", id AS "subscriptionId" FROM misplaced
-  WHERE pg_try_advisory_xact_lock(7431, 3)`;
+  WHERE pg_try_advisory_xact_lock(7431, 5)`;
 
 /** The subscriptions with deliveries that are not where its status says they belong. */
 export async function findMisplaced(pool: Pool): Promise<readonly LaneJob[]> {
