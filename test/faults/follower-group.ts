@@ -33,8 +33,7 @@ export function startFollowers(assignment: Assignment): FollowerGroup {
     ready.reject(error);
     ended.reject(error);
   });
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- That is for windows; a thread has no origin.
-  const tell = (message: ToThread): void => thread.postMessage(message);
+  const tell = (message: ToThread): void => thread.postMessage(message, []);
   return {
     size: assignment.followers.length,
     ready: ready.promise,

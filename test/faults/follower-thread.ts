@@ -12,8 +12,7 @@ let { urls } = assignment;
 const followers = assignment.followers.map(({ token, transport }) =>
   follow({ nextUrl: () => random.pick(urls), token, transport, pauseMs: () => random.between(10, 500) }),
 );
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- That is for windows; a thread has no origin.
-const tell = (message: FromThread): void => parentPort?.postMessage(message);
+const tell = (message: FromThread): void => parentPort?.postMessage(message, []);
 
 const progress = setInterval(
   () => tell({ kind: 'progress', lines: followers.reduce((sum, { seen }) => sum + seen.length, 0) }),
