@@ -232,7 +232,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
           settings: config.webhooks,
           onError: report('sending deliveries met an error'),
           observeSettled,
-          wakeLanes: lanes.wake,
+          laneQueue: lanes,
           trace,
         });
   watch(metrics, {

@@ -1,8 +1,9 @@
 /**
- * The doorbell: tells all processes that there is something new to look at. A NOTIFY without a payload, outside of
- * any business transaction, coalesced to at most 50 a second per process; whoever listens also polls, since a ring
+ * The doorbell: tells all processes that there is something new to look at. A NOTIFY that says no more than which bell, outside of
+ * any business transaction, coalesced to at most 50 a second per process and bell; whoever listens also polls, since a ring
  * can be lost with a connection.
  */
+import { randomBytes } from 'node:crypto';
 import { Client, type Pool } from 'pg';
 import { givingUpAfter } from './database/pool.ts';
 
@@ -11,12 +12,15 @@ const LISTEN = `LISTEN ${CHANNEL}`;
 const QUIET_MS = 20;
 const RECONNECT_MS = [100, 500, 1_000, 5_000] as const;
 
-/** What there is to look at: lanes with something due, or new lines in the update log. */
-export type Bell = 'lanes' | 'updates';
+/** What there is to look at: something due in lanes, lanes that wait to be taken, or new lines in the update log. */
+export type Bell = (typeof BELLS)[number];
+export const BELLS = ['lanes', 'queue', 'updates'] as const;
 
 export type Doorbell = {
   /** Rings in this process at once, and in the others soon. Never throws. */
   readonly ring: (bell: Bell) => void;
+  /** Rings in the others alone. */
+  readonly ringElsewhere: (bell: Bell) => void;
   /** Calls `listener` at every ring; answers a function that ends it. */
   readonly listen: (bell: Bell, listener: () => void) => () => void;
   readonly close: () => Promise<void>;
@@ -38,35 +42,48 @@ const CHECK_EVERY_MS = 10_000;
 
 /** Opens the doorbell; the listening connection is made anew whenever it breaks. */
 export function openDoorbell(options: DoorbellOptions): Doorbell {
-  const listeners = { lanes: new Set<() => void>(), updates: new Set<() => void>() };
-  const hear = (bell: Bell): void => {
-    for (const listener of listeners[bell]) listener();
+  const ringer = randomBytes(6).toString('hex');
+  const bells = {
+    lanes: hang(options, `lanes.${ringer}`),
+    queue: hang(options, `queue.${ringer}`),
+    updates: hang(options, `updates.${ringer}`),
   };
-  const senders = { lanes: createSender(options, 'lanes'), updates: createSender(options, 'updates') };
-  const ear = openEar(options, hear);
+  const hear = (bell: Bell): void => {
+    for (const listener of bells[bell].listeners) listener();
+  };
+  const ear = openEar({ ...options, ringer, hear });
   return {
     ring: (bell) => {
       hear(bell);
-      senders[bell].send();
+      bells[bell].send();
     },
+    ringElsewhere: (bell) => bells[bell].send(),
     listen: (bell, listener) => {
-      listeners[bell].add(listener);
-      return () => listeners[bell].delete(listener);
+      bells[bell].listeners.add(listener);
+      return () => bells[bell].listeners.delete(listener);
     },
     close: async () => {
-      senders.lanes.stop();
-      senders.updates.stop();
+      for (const bell of BELLS) bells[bell].stop();
       await ear.close();
     },
   };
 }
 
+type HungBell = {
+  readonly listeners: Set<() => void>;
+  readonly send: () => void;
+  readonly stop: () => void;
+};
+
+// Lost with a crash of the database, it would be missed by nobody: its commit need not wait for the disk.
+const RING = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
+
 /** Sends the first ring at once and those that follow within 20 ms as one. */
-function createSender({ pool, onError }: DoorbellOptions, bell: Bell) {
+function hang({ pool, onError }: DoorbellOptions, payload: string): HungBell {
   let quiet: NodeJS.Timeout | undefined;
   let again = false;
   const notify = (): void => {
-    pool.query({ name: 'ring', text: 'SELECT pg_notify($1, $2)', values: [CHANNEL, bell] }).catch(onError);
+    pool.query({ name: 'ring', text: RING, values: [CHANNEL, payload] }).catch(onError);
     quiet = setTimeout(() => {
       quiet = undefined;
       if (again) send();
@@ -76,10 +93,18 @@ function createSender({ pool, onError }: DoorbellOptions, bell: Bell) {
     again = quiet !== undefined;
     if (!again) notify();
   };
-  return { send, stop: () => clearTimeout(quiet) };
+  return { listeners: new Set(), send, stop: () => clearTimeout(quiet) };
 }
 
-function openEar(options: DoorbellOptions, hear: (bell: Bell) => void) {
+/** Reads `bell.ringer`; undefined for what is none, and for what `ringer` sent: it was heard already. */
+function readPayload(payload: string | undefined, ringer: string): Bell | undefined {
+  const [name, from] = payload?.split('.') ?? [];
+  return from === ringer ? undefined : BELLS.find((bell) => bell === name);
+}
+
+type EarOptions = DoorbellOptions & { readonly ringer: string; readonly hear: (bell: Bell) => void };
+
+function openEar({ hear, ringer, ...options }: EarOptions) {
   const { url, onError } = options;
   let client: Client | undefined;
   let retry: NodeJS.Timeout | undefined;
@@ -91,7 +116,8 @@ function openEar(options: DoorbellOptions, hear: (bell: Bell) => void) {
     const next = new Client({ connectionString: url, ...givingUpAfter(options.queryTimeoutMs) });
     client = next;
     next.on('notification', ({ payload }) => {
-      if (payload === 'lanes' || payload === 'updates') hear(payload);
+      const bell = readPayload(payload, ringer);
+      if (bell !== undefined) hear(bell);
     });
     next.on('error', onError);
     next.once('end', reconnect);
@@ -100,8 +126,7 @@ function openEar(options: DoorbellOptions, hear: (bell: Bell) => void) {
     failures = 0;
     checkAgain(next);
     // Rings may have been missed while nobody listened.
-    hear('lanes');
-    hear('updates');
+    for (const bell of BELLS) hear(bell);
   };
   /** Who only listens does not notice that nobody speaks any more: to listen again is a question that wants an answer. */
   const checkAgain = (listening: Client): void => {

@@ -2,6 +2,7 @@
 import { type Pool } from 'pg';
 import { type Job, PgBoss } from 'pg-boss';
 import { z } from 'zod';
+import { createStatementNames } from './database/statement-names.ts';
 
 const SCHEMA = 'pgboss';
 const LANES = 'lane';
@@ -80,32 +81,40 @@ export async function startLaneJobs(
   });
   boss.on('error', options.onError);
   await boss.start();
+  const db = prepare(pool);
   return {
-    ...turnsOf<LaneJob>(boss, LANES, ({ subscriptionId }) => subscriptionId),
-    replays: turnsOf<ReplayJob>(boss, REPLAYS, ({ replayId }) => replayId),
+    ...turnsOf<LaneJob>({ boss, db, queue: LANES, keyOf: ({ subscriptionId }) => subscriptionId }),
+    replays: turnsOf<ReplayJob>({ boss, db, queue: REPLAYS, keyOf: ({ replayId }) => replayId }),
     stop: () => boss.stop({ graceful: false }),
   };
 }
 
-function turnsOf<T extends object>(boss: PgBoss, queue: string, keyOf: (turn: T) => string): Turns<T> {
+type TurnsOptions<T> = {
+  readonly boss: PgBoss;
+  readonly db: ReturnType<typeof adapt>;
+  readonly queue: string;
+  readonly keyOf: (turn: T) => string;
+};
+
+function turnsOf<T extends object>({ boss, db, queue, keyOf }: TurnsOptions<T>): Turns<T> {
   return {
     enqueue: async (turns) => {
       await boss.insert(
         queue,
         turns.map((turn) => ({ data: turn, singletonKey: keyOf(turn) })),
-        { returnId: false },
+        { returnId: false, db },
       );
     },
     take: async (limit) => {
-      const jobs = await boss.fetch<T>(queue, { batchSize: limit, includeMetadata: true });
+      const jobs = await boss.fetch<T>(queue, { batchSize: limit, includeMetadata: true, db });
       return jobs.map((job) => toLease(job));
     },
     complete: async (leases) => {
-      if (leases.length > 0) await boss.complete(queue, leases.map(toAttempt));
+      if (leases.length > 0) await boss.complete(queue, leases.map(toAttempt), null, { db });
     },
     renew: async (leases) => {
       if (leases.length === 0) return [];
-      const { settled } = TOUCHED.parse(await boss.touch(queue, leases.map(toAttempt)));
+      const { settled } = TOUCHED.parse(await boss.touch(queue, leases.map(toAttempt), { db }));
       const kept = new Set(settled);
       return leases.filter((lease) => kept.has(lease.job.id));
     },
@@ -122,4 +131,15 @@ function toAttempt({ job }: { readonly job: JobLease }): JobLease {
 
 function adapt(pool: Pool) {
   return { executeSql: (text: string, values?: unknown[]) => pool.query(text, values) };
+}
+
+/** As above, for the few statements that run all the time: each connection plans them once. */
+function prepare(pool: Pool) {
+  const nameOf = createStatementNames('job');
+  return {
+    executeSql: (text: string, values: unknown[] = []) => {
+      const name = nameOf(text);
+      return pool.query(name === undefined ? { text, values } : { name, text, values });
+    },
+  };
 }

@@ -25,7 +25,10 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
     const asked = claimRequests(lanes.values());
     if (asked.length === 0) return false;
     // Whoever makes a lane hungry while the query runs is heard: it stays hungry.
-    for (const { lane, request } of asked) if (request.limit > 0) lane.hungry = false;
+    for (const { lane, request } of asked) {
+      lane.claiming = true;
+      if (request.limit > 0) lane.hungry = false;
+    }
     try {
       const requests = asked.map(({ request }) => request);
       const claims = await claimDue(options.pool, requests, inFlight(asked), soon(options.clock));
@@ -36,6 +39,8 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
     } catch (error) {
       for (const { lane } of asked) lane.hungry = true;
       throw error;
+    } finally {
+      for (const { lane } of asked) lane.claiming = false;
     }
   };
 }

@@ -1,6 +1,5 @@
 /** Sending deliveries: outbound HTTP, pump, mover, settlement and statistics, put together and taken down in order. */
 import type { Pool } from 'pg';
-import type { WakeLanes } from '../events/emit.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
 import type { Doorbell } from '../platform/doorbell.ts';
@@ -8,6 +7,7 @@ import type { LaneJobs } from '../platform/jobs.ts';
 import { createOutbound, type OutboundOptions } from '../platform/outbound/http-client.ts';
 import type { Trace } from '../platform/tracing/trace.ts';
 import type { HealthLimits } from './health.ts';
+import type { LaneQueue } from './lane-queue.ts';
 import { startMover } from './mover.ts';
 import { startPump } from './pump.ts';
 import { startReplays } from './replay-job.ts';
@@ -27,8 +27,8 @@ export type DeliveriesOptions = {
     readonly health?: HealthLimits | undefined;
   };
   readonly onError: (error: Error) => void;
-  /** Wakes those that are told of a disabled subscription; without, the scan does. */
-  readonly wakeLanes?: WakeLanes | undefined;
+  /** That of this process. */
+  readonly laneQueue: Pick<LaneQueue, 'wake' | 'tellFirst'>;
   /** From 0 up to, but not including, 1: the jitter of retries. */
   readonly random?: () => number;
   readonly observeSettled?: ObserveSettled;
@@ -56,7 +56,7 @@ export function startDeliveries(options: DeliveriesOptions): Deliveries {
     pause,
     observe: options.observeSettled,
     limits: settings.health,
-    wakeLanes: options.wakeLanes,
+    wakeLanes: options.laneQueue.wake,
   });
   const pump = startPump({
     ...options,

@@ -6,36 +6,50 @@ import type { LaneJob, LaneJobs } from '../platform/jobs.ts';
 
 const QUIET_MS = 20;
 
+/** Looks at those of the lanes that it has; answers the others. */
+export type TakeNews = (lanes: readonly LaneJob[]) => readonly LaneJob[];
+
 export type LaneQueue = {
-  /** Queues lanes and rings; coalesced, never throws. What is lost with this process, the scan finds. */
+  /** Brings lanes to whoever has them or may take them; coalesced, never throws. What is lost with this process, the scan finds. */
   readonly wake: WakeLanes;
+  /** A worker of this process is told first, and what it has needs no job. Answers a function that ends it. */
+  readonly tellFirst: (takeNews: TakeNews) => () => void;
   /** Waits until everything that was woken is queued. */
   readonly flush: () => Promise<void>;
 };
 
 export type LaneQueueOptions = {
   readonly jobs: Pick<LaneJobs, 'enqueue'>;
-  readonly doorbell: Pick<Doorbell, 'ring'>;
+  readonly doorbell: Pick<Doorbell, 'ring' | 'ringElsewhere'>;
   readonly onError: (error: Error) => void;
 };
 
 /**
- * The first lanes are queued at once, those that are woken meanwhile or within 20 ms after it together. Rung for before
- * that, too: a worker that has such a lane needs no job to look at it, and most have been sent to lately.
+ * The first lanes are brought at once, those that are woken meanwhile or within 20 ms after it together. A lane that a
+ * worker of this process has is nobody else's: it needs neither job nor ring. For the others it is rung twice: whoever has
+ * one needs no job to look at it, and whoever takes one does.
  */
 export function createLaneQueue({ jobs, doorbell, onError }: LaneQueueOptions): LaneQueue {
+  const workers = new Set<TakeNews>();
   let waiting = new Map<string, LaneJob>();
   let running: Promise<void> | undefined;
 
+  const bring = async (woken: readonly LaneJob[]): Promise<void> => {
+    const lanes = [...workers].reduce((left, takeNews) => takeNews(left), woken);
+    if (lanes.length === 0) return;
+    const queued = jobs.enqueue(lanes).catch(onError);
+    doorbell.ringElsewhere('lanes');
+    await queued;
+    doorbell.ring('queue');
+  };
   const drain = async (): Promise<void> => {
     while (waiting.size > 0) {
       const lanes = [...waiting.values()];
       waiting = new Map();
-      doorbell.ring('lanes');
-      await jobs.enqueue(lanes).catch(onError);
-      doorbell.ring('lanes');
-      doorbell.ring('updates');
+      await bring(lanes);
       await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+      // After what was sent meanwhile: its ring, most often, is this one.
+      doorbell.ring('updates');
     }
     running = undefined;
   };
@@ -44,6 +58,10 @@ export function createLaneQueue({ jobs, doorbell, onError }: LaneQueueOptions): 
       for (const subscriptionId of subscriptionIds)
         waiting.set(subscriptionId, { organizationId, subscriptionId });
       running ??= drain();
+    },
+    tellFirst: (takeNews) => {
+      workers.add(takeNews);
+      return () => workers.delete(takeNews);
     },
     flush: () => running ?? Promise.resolve(),
   };

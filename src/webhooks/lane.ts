@@ -27,6 +27,8 @@ export type Lane = {
   readonly unsettled: Set<string>;
   /** A claim may find more. */
   hungry: boolean;
+  /** A claim looks for it now, and may find something. */
+  claiming: boolean;
   pace: Pace;
   /** Milliseconds of the monotonic clock. */
   readonly openedAt: number;
@@ -77,6 +79,7 @@ export function openLane(lease: LaneLease, now: number, { pace = 'new', unsettle
     onWire: new Map(),
     unsettled: unsettled ?? new Set(),
     hungry: true,
+    claiming: false,
     pace,
     openedAt: now,
     turnEndsAt: now + MAX_TURN_MS,
@@ -154,7 +157,7 @@ export function isTrusted(lane: Lane, now: number): boolean {
  * A lane that has run dry is kept for `lingerMs`: what is emitted meanwhile needs no job to be fetched.
  */
 export function isFinished(lane: Lane, now: number, lingerMs: number): boolean {
-  if (!isIdle(lane) || !isFull(lane.rate, now)) return false;
+  if (lane.claiming || !isIdle(lane) || !isFull(lane.rate, now)) return false;
   const isDry = !lane.hungry && now - lane.quietSince > lingerMs;
   return isDry || isTurnOver(lane, now) || !isTrusted(lane, now);
 }

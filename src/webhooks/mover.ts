@@ -70,6 +70,7 @@ async function movePiece({ pool, clock, jobs, doorbell }: MoverOptions, lane: La
   // What was released is due now; for what was held or cancelled the turn is a short one.
   await jobs.enqueue([lane]);
   doorbell.ring('lanes');
+  doorbell.ring('queue');
   doorbell.ring('updates');
   return moved;
 }

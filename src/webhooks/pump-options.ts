@@ -6,6 +6,7 @@ import type { Doorbell } from '../platform/doorbell.ts';
 import type { LaneJobs } from '../platform/jobs.ts';
 import type { AttemptDependencies } from './attempt.ts';
 import type { Lane } from './lane.ts';
+import type { LaneQueue } from './lane-queue.ts';
 import type { Settlement } from './settlement.ts';
 
 /** The lanes that this worker has, by subscription. */
@@ -15,6 +16,8 @@ export type PumpOptions = AttemptDependencies & {
   readonly pool: Pool;
   readonly jobs: LaneJobs;
   readonly doorbell: Doorbell;
+  /** That of this process. */
+  readonly laneQueue: Pick<LaneQueue, 'tellFirst'>;
   readonly settlement: Settlement;
   readonly clock: Clock;
   readonly keys: MasterKeys;

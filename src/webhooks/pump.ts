@@ -11,6 +11,7 @@ import {
   isFinished,
   isFull,
   isIdle,
+  isTrusted,
   isTurnOver,
   type Lane,
   makeHungry,
@@ -18,7 +19,7 @@ import {
   type Pace,
   shortenTurn,
 } from './lane.ts';
-import { findDueLanes } from './lane-queue.ts';
+import { findDueLanes, type TakeNews } from './lane-queue.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 import { createSender } from './sender.ts';
 
@@ -37,7 +38,7 @@ const STOP_CHECK_MS = 10;
 
 /** Starts to pump. */
 export function startPump(options: PumpOptions): Pump {
-  const { pool, jobs, doorbell, settlement, clock, onError } = options;
+  const { pool, jobs, doorbell, laneQueue, settlement, clock, onError } = options;
   const lanes: Lanes = new Map();
   // What was on the wire when a lane was lost: should it come back, that is not claimed a second time.
   const left = new Map<string, Set<string>>();
@@ -111,8 +112,11 @@ export function startPump(options: PumpOptions): Pump {
     const due = await findDueLanes(pool, clock.now());
     for (const lane of due.flatMap(({ subscriptionId }) => lanes.get(subscriptionId) ?? [])) makeHungry(lane);
     const others = due.filter(({ subscriptionId }) => !lanes.has(subscriptionId));
-    if (others.length > 0) await jobs.enqueue(others);
-    if (due.length > 0) doorbell.ring('lanes');
+    if (due.length > others.length) claiming.hurry();
+    if (others.length === 0) return;
+    await jobs.enqueue(others);
+    doorbell.ringElsewhere('lanes');
+    doorbell.ring('queue');
   };
 
   const claiming = repeat(
@@ -128,16 +132,30 @@ export function startPump(options: PumpOptions): Pump {
     repeat(giveBack, { intervalMs: 100, onError }),
     repeat(renew, { intervalMs: 2_000, onError }),
   ];
-  const unlisten = doorbell.listen('lanes', () => {
+  const wakeHeld = (): void => {
     for (const lane of lanes.values()) makeHungry(lane);
-    taking.hurry();
     claiming.hurry();
-  });
+  };
+  const takeNews: TakeNews = (woken) => {
+    const now = performance.now();
+    return woken.filter(({ subscriptionId }) => {
+      const lane = lanes.get(subscriptionId);
+      if (lane === undefined || !isTrusted(lane, now)) return true;
+      makeHungry(lane);
+      claiming.hurry();
+      return false;
+    });
+  };
+  const unlisten = [
+    laneQueue.tellFirst(takeNews),
+    doorbell.listen('lanes', wakeHeld),
+    doorbell.listen('queue', () => taking.hurry()),
+  ];
 
   return {
     load: () => ({ lanes: lanes.size, sending: sender.sending() }),
     stop: async () => {
-      unlisten();
+      for (const end of unlisten) end();
       sender.stop();
       await Promise.all([taking.stop(), claiming.stop(), scanning.stop()]);
       for (const lane of lanes.values()) dropReady(lane);

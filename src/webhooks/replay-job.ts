@@ -78,5 +78,6 @@ export async function runPiece(
   if (lanes.length === 0) return;
   await jobs.enqueue(lanes.map(({ subscriptionId }) => ({ organizationId, subscriptionId })));
   doorbell.ring('lanes');
+  doorbell.ring('queue');
   doorbell.ring('updates');
 }

@@ -1,7 +1,7 @@
 import { Client, type Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createPool } from '../../src/platform/database/pool.ts';
-import { type Bell, type Doorbell, openDoorbell } from '../../src/platform/doorbell.ts';
+import { BELLS, type Bell, type Doorbell, openDoorbell } from '../../src/platform/doorbell.ts';
 import { openCutOff } from '../support/cut-off.ts';
 import { createTestDatabase, query, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -22,13 +22,13 @@ beforeEach(() => {
   errors = [];
 });
 
-/** A process's doorbell that listens: it hears both bells once when it begins to. */
+/** A process's doorbell that listens: it hears every bell once when it begins to. */
 async function open(url = database.urls.workerUrl): Promise<Doorbell & { readonly heard: Bell[] }> {
   const doorbell = openDoorbell({ pool, url, onError: (error) => void errors.push(error) });
   onTestFinished(() => doorbell.close());
   const heard: Bell[] = [];
-  for (const bell of ['lanes', 'updates'] as const) doorbell.listen(bell, () => void heard.push(bell));
-  await eventually(() => expect(heard).toEqual(['lanes', 'updates']), 5);
+  for (const bell of BELLS) doorbell.listen(bell, () => void heard.push(bell));
+  await eventually(() => expect(heard).toEqual(BELLS), 5);
   heard.length = 0;
   return Object.assign(doorbell, { heard });
 }
@@ -49,7 +49,8 @@ async function overhear(): Promise<{
 }> {
   const client = new Client({ connectionString: database.ownerUrl });
   const payloads: (string | undefined)[] = [];
-  client.on('notification', ({ payload }) => void payloads.push(payload));
+  // Without who rang.
+  client.on('notification', ({ payload }) => void payloads.push(payload?.split('.')[0]));
   await client.connect();
   await client.query('LISTEN optio');
   return { payloads, end: () => client.end() };
@@ -63,6 +64,25 @@ describe('the doorbell (webhooks rule 38)', () => {
     await eventually(() => expect(there.heard).toEqual(['lanes']), 5);
     there.ring('updates');
     await eventually(() => expect(here.heard.at(-1)).toBe('updates'), 5);
+  });
+
+  it('is heard once by who rings, although it listens to what is sent', async () => {
+    const [here, there] = [await open(), await open()];
+    here.ring('lanes');
+    await eventually(() => expect(there.heard).toEqual(['lanes']), 5);
+    // What is sent later comes later: the ring that came back is there by then.
+    there.ring('updates');
+    await eventually(() => expect(here.heard).toContain('updates'), 5);
+    expect(here.heard).toEqual(['lanes', 'updates']);
+  });
+
+  it('rings elsewhere alone, when asked to', async () => {
+    const [here, there] = [await open(), await open()];
+    here.ringElsewhere('queue');
+    await eventually(() => expect(there.heard).toEqual(['queue']), 5);
+    there.ring('updates');
+    await eventually(() => expect(here.heard).toContain('updates'), 5);
+    expect(here.heard).toEqual(['updates']);
   });
 
   it('sends 1,000 rings as a few: the first at once, the others together', async () => {
@@ -121,7 +141,7 @@ describe('the doorbell (webhooks rule 38)', () => {
       await listeners(),
     ]);
     for (const { heard } of [here, there]) {
-      await eventually(() => expect(heard).toEqual(['lanes', 'updates']), 5);
+      await eventually(() => expect(heard).toEqual(BELLS), 5);
       heard.length = 0;
     }
     here.ring('lanes');

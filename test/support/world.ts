@@ -98,7 +98,7 @@ export async function openWorld(): Promise<World> {
         keys: [TEST_KEY],
         settings,
         onError,
-        wakeLanes: lanes.wake,
+        laneQueue: lanes,
         random: () => 0,
       });
       workers.push(worker);

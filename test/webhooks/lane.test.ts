@@ -226,6 +226,10 @@ describe('the end of a turn', () => {
     expect(isFinished(laneWith({ hungry: true }), 501, LINGER)).toBe(false);
   });
 
+  it('never comes while a claim looks: what it finds needs the lane', () => {
+    expect(isFinished(laneWith({ hungry: false, claiming: true }), 1_000_000, 0)).toBe(false);
+  });
+
   it('comes at once to a dry lane, and to one that had five seconds, when others wait for room', () => {
     expect(isFinished(laneWith({ hungry: false }), 1, 0)).toBe(true);
     const lane = laneWith({}, 3);
