@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { type BootstrapResult, bootstrap } from './accounts/bootstrap.ts';
 import type { Config } from './config.ts';
-import { closeDemo, type Demo, openDemo } from './demo/demo.ts';
-import { RECEIVER_PATH } from './demo/routes.ts';
+import { closeDemo } from './demo/closing.ts';
+import type { Demo } from './demo/demo.ts';
+import { RECEIVER_PATH } from './demo/school.ts';
 import { storeCatalog } from './events/store-catalog.ts';
 import type { Clock } from './lib/clock.ts';
 import type { MasterKeys } from './lib/crypto.ts';
@@ -121,6 +122,8 @@ async function furnishDemo(
   for (const warning of demoWarnings(config, receiverUrl)) log.warn({}, warning);
   const { retrySeconds } = config.webhooks;
   const servesReceiver = config.role !== 'worker';
+  // Loaded only where there is a demo.
+  const { openDemo } = await import('./demo/demo.ts');
   return openDemo({ pool, clock, keys, adminEmail, receiverUrl, retrySeconds, servesReceiver });
 }
 

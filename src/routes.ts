@@ -1,7 +1,5 @@
 /** The whole URL map on one page. Each door guards its own routes; the shell is around all of them. */
 import type { Hono } from 'hono';
-import type { Config } from './config.ts';
-import { createGraphiQLRoutes } from './graphql/graphiql/routes.ts';
 import type { Clock } from './lib/clock.ts';
 import type { HttpEnv } from './platform/http/env.ts';
 import { createHealthRoutes, type HealthDeps } from './platform/http/health.ts';
@@ -10,27 +8,18 @@ import { createHttpShell } from './platform/http/shell.ts';
 import type { Cidr } from './platform/ip-range.ts';
 import type { Log } from './platform/log.ts';
 import type { Trace } from './platform/tracing/trace.ts';
-import { createDocsRoutes } from './rest/docs/routes.ts';
-import type { RestDependencies } from './rest/env.ts';
-import { createOpenApiRoutes } from './rest/openapi.ts';
-import { createRestRoutes } from './rest/routes.ts';
 
 export type RoutesOptions = {
   readonly log: Log;
   readonly clock: Clock;
   readonly publicUrl: string;
-  readonly role: Config['role'];
   readonly trustedProxies: readonly Cidr[];
-  readonly graphql: (request: Request, requestId: string, address: string) => Promise<Response>;
-  readonly oauth: Hono<HttpEnv>;
-  readonly pages: readonly Hono<HttpEnv>[];
-  /** The built-in receiver, where there is a demo. */
-  readonly demo?: Hono<HttpEnv> | undefined;
-  readonly rest: RestDependencies;
   readonly health: HealthDeps;
   readonly metrics: MetricsRouteDeps;
   readonly observeRequest: ObserveRequest;
   readonly trace: Trace | undefined;
+  /** Mounts all but health and metrics (door-routes.ts); undefined in a worker. */
+  readonly mountDoors: ((app: Hono<HttpEnv>) => void) | undefined;
 };
 
 /**
@@ -53,19 +42,9 @@ export type RoutesOptions = {
  * A worker serves health and metrics alone.
  */
 export function createRoutes(options: RoutesOptions): Hono<HttpEnv> {
-  const { publicUrl, role } = options;
-  const app = createHttpShell({ ...options, https: publicUrl.startsWith('https:') });
+  const app = createHttpShell({ ...options, https: options.publicUrl.startsWith('https:') });
   app.route('/', createHealthRoutes(options.health));
   app.route('/', createMetricsRoutes(options.metrics));
-  if (role === 'worker') return app;
-  app.route('/', options.oauth);
-  for (const pages of options.pages) app.route('/', pages);
-  const rest = createRestRoutes(options.rest);
-  app.route('/', rest);
-  app.route('/', createOpenApiRoutes({ rest, publicUrl }));
-  app.route('/', createDocsRoutes());
-  app.route('/', createGraphiQLRoutes());
-  if (options.demo !== undefined) app.route('/', options.demo);
-  app.all('/graphql', (c) => options.graphql(c.req.raw, c.get('requestId'), c.get('clientAddress')));
+  options.mountDoors?.(app);
   return app;
 }

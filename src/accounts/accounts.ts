@@ -45,8 +45,6 @@ export type Accounts = {
   readonly guard: PageGuard;
   readonly viewers: SessionViewers;
   readonly ownSessions: OwnSessions;
-  /** Deletes what has expired; answers how many sessions that were. For a scheduled job. */
-  readonly cleanUp: () => Promise<number>;
 };
 
 /** Composes accounts. Nothing is read or written before the first request. */
@@ -75,6 +73,5 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     guard,
     viewers: createSessionViewers({ ...deps, sessions, cookie: cookies.session }),
     ownSessions: createOwnSessions(parts),
-    cleanUp: sessions.cleanUp,
   };
 }

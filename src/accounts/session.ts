@@ -76,8 +76,6 @@ export type Sessions = {
   ) => Promise<number>;
   /** Those of the sessions that are alive, by id. */
   readonly findHeld: (ids: readonly string[]) => Promise<ReadonlyMap<string, HeldSession>>;
-  /** Deletes sessions that can be used no more. For a scheduled job. */
-  readonly cleanUp: () => Promise<number>;
 };
 
 export type SessionsDeps = {
@@ -160,8 +158,12 @@ export function createSessions({ pool, clock }: SessionsDeps): Sessions {
       const held = await rowsOf<HeldSession>(run, selectHeldSessions(ids, at, usedSince(at)));
       return new Map(held.map((session) => [session.id, session]));
     },
-    cleanUp: async () => inBatches(pool, deleteExpiredSessions(now(), CLEAN_UP_ROWS), CLEAN_UP_ROWS),
   };
+}
+
+/** Deletes sessions that can be used no more; answers how many that were. For a scheduled job. */
+export function cleanUpSessions({ pool, clock }: SessionsDeps): Promise<number> {
+  return inBatches(pool, deleteExpiredSessions(clock.now(), CLEAN_UP_ROWS), CLEAN_UP_ROWS);
 }
 
 async function open(

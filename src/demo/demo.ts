@@ -2,7 +2,6 @@
 import type { Hono } from 'hono';
 import type { Pool } from 'pg';
 import type { EmitDependencies } from '../events/emit.ts';
-import type { Clock } from '../lib/clock.ts';
 import type { MasterKeys } from '../lib/crypto.ts';
 import { type Repeating, repeat } from '../lib/repeat.ts';
 import type { Tenancy } from '../platform/database/tenancy.ts';
@@ -30,11 +29,6 @@ export async function openDemo(options: SeedOptions & { readonly servesReceiver:
   // Where the receiver is, only the process knows that serves it.
   if (options.servesReceiver) await pool.query(moveTargets(organizationId, receiverUrl, clock.now()));
   return { organizationId, cast: await findCast(pool, organizationId) };
-}
-
-/** Closes the accounts and the client whose passwords everybody knows, if this database ever held a demo. */
-export async function closeDemo(pool: Pool, clock: Clock): Promise<void> {
-  await pool.query(setDemoOpen(false, clock.now()));
 }
 
 async function findDemo(pool: Pool): Promise<string | undefined> {

@@ -6,8 +6,7 @@ import { AppError } from '../lib/errors.ts';
 import type { HttpEnv } from '../platform/http/env.ts';
 import { receiverPage } from './page.ts';
 import { BEHAVIOURS, type Behaviour, type Receiver } from './receiver.ts';
-
-export const RECEIVER_PATH = '/demo/receiver';
+import { RECEIVER_PATH } from './school.ts';
 
 /** For everybody: it belongs to a demo, and holds nothing that was not sent to it. */
 export function createReceiverRoutes(receiver: Receiver): Hono<HttpEnv> {

@@ -3,6 +3,9 @@ import type { MemberRole } from '../accounts/statements.ts';
 
 export const DEMO_ORGANIZATION = { slug: 'demo-riverside-school', name: 'Riverside School' } as const;
 
+/** Where the built-in receiver is. */
+export const RECEIVER_PATH = '/demo/receiver';
+
 /** Of every account of the demo. */
 export const DEMO_PASSWORD = 'riverside-demo';
 

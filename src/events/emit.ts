@@ -2,15 +2,14 @@
  * Emit: events and their deliveries, stored in one transaction and one statement (optio.emit_events).
  * The deliveries are the queue, so nothing is lost between a commit and the sending.
  */
-import { DatabaseError } from 'pg';
 import { keyFaults } from '../accounts/idempotency.ts';
 import { authorize, type RequestContext, requireOwnOrganization } from '../accounts/viewer.ts';
-import { Prisma } from '../generated/prisma/client.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import type { Clock } from '../lib/clock.ts';
 import { sha256 } from '../lib/crypto.ts';
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
+import { errorChain } from '../platform/database/error-chain.ts';
 import type { Queryable } from '../platform/database/pool.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
 import { type Trace, traced } from '../platform/tracing/trace.ts';
@@ -250,8 +249,5 @@ function translateKeyConflict(error: unknown): unknown {
 }
 
 function isKeyConflict(error: unknown): boolean {
-  if (error instanceof Prisma.PrismaClientKnownRequestError) {
-    return JSON.stringify(error.meta ?? {}).includes('OC409');
-  }
-  return error instanceof DatabaseError && error.code === 'OC409';
+  return errorChain(error).some(({ code, originalCode }) => code === 'OC409' || originalCode === 'OC409');
 }

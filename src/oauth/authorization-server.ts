@@ -11,14 +11,12 @@ import type { HttpEnv } from '../platform/http/env.ts';
 import { createAccessTokens } from './access-token.ts';
 import { createAccessTokenVerifier } from './access-token-verifier.ts';
 import { authenticateBearer, type BearerRequest, challenge } from './bearer.ts';
-import { cleanUp } from './clean-up.ts';
 import { createClients } from './client.ts';
 import { type ClientReviews, createClientReviews } from './client-review.ts';
 import type { ReuseReport } from './exchange.ts';
 import { authorizationCodeGrant } from './grant-authorization-code.ts';
 import { clientCredentialsGrant } from './grant-client-credentials.ts';
 import { refreshTokenGrant } from './grant-refresh-token.ts';
-import { keepSigningKeys } from './key-rotation.ts';
 import { createOAuthLimits, OAUTH_LIMITS, type OAuthLimitSettings, type OAuthLimits } from './limits.ts';
 import { protectedResourceMetadataUrl } from './metadata.ts';
 import { createOAuthRoutes } from './routes.ts';
@@ -57,10 +55,6 @@ export type OAuth = {
   readonly clientReviews: ClientReviews;
   /** The WWW-Authenticate header for a refusal; undefined when there is none to give. */
   readonly challenge: (error: AppError) => string | undefined;
-  /** Deletes what has expired; answers how many rows that were. For a scheduled job. */
-  readonly cleanUp: () => Promise<number>;
-  /** Makes the next signing key when its time is near. For a scheduled job. */
-  readonly keepSigningKeys: () => Promise<unknown>;
 };
 
 /** Composes the authorization server. Nothing is read or written before the first request. */
@@ -86,7 +80,5 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     findHeld: verifier.findHeld,
     clientReviews: createClientReviews({ pool, clock }),
     challenge: (error) => challenge(error, resourceMetadata),
-    cleanUp: () => cleanUp({ pool, clock }),
-    keepSigningKeys: () => keepSigningKeys(deps),
   };
 }

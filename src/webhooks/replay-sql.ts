@@ -1,5 +1,7 @@
 /** The statements of replays (docs/adr/0043). */
-import { DeliveryStatus, Prisma, type Replay } from '../generated/prisma/client.ts';
+import { join, raw, type Sql, sqltag as sql } from '@prisma/client/runtime/client';
+import type { Replay } from '../generated/prisma/client.ts';
+import { DeliveryStatus } from '../generated/prisma/enums.ts';
 import { lowestUuidAt } from '../lib/ids.ts';
 
 /** What a replay is about. `position`: only what lies behind it. */
@@ -20,25 +22,25 @@ const MAX_OPEN = 1_000;
  * the primary key, or of the small index of a status (a literal, see delivery-filter.ts); for each a look at the
  * deliveries of its event.
  */
-export function selectSources(selection: ReplaySelection, limit: number): Prisma.Sql {
+export function selectSources(selection: ReplaySelection, limit: number): Sql {
   return selection.missing ? selectMissing(selection, limit) : selectDeliveries(selection, limit);
 }
 
-function selectDeliveries(selection: ReplaySelection, limit: number): Prisma.Sql {
+function selectDeliveries(selection: ReplaySelection, limit: number): Sql {
   const { organizationId, subscriptionId, eventTypes, statuses } = selection;
-  const conditions = Prisma.join(
+  const conditions = join(
     [
       ...rangeOf(selection, 'd'),
-      Prisma.sql`d.organization_id = ${organizationId}::uuid AND NOT d.is_test`,
+      sql`d.organization_id = ${organizationId}::uuid AND NOT d.is_test`,
       // However the clock runs, what it made itself is not part of it.
-      Prisma.sql`(d.replay_id IS NULL OR d.replay_id <> ${selection.id}::uuid)`,
-      ...(subscriptionId === null ? [] : [Prisma.sql`d.subscription_id = ${subscriptionId}::uuid`]),
-      ...(eventTypes.length === 0 ? [] : [Prisma.sql`d.event_type = ANY (${eventTypes}::text[])`]),
-      Prisma.sql`NOT EXISTS (SELECT FROM deliveries later WHERE later.organization_id = d.organization_id
+      sql`(d.replay_id IS NULL OR d.replay_id <> ${selection.id}::uuid)`,
+      ...(subscriptionId === null ? [] : [sql`d.subscription_id = ${subscriptionId}::uuid`]),
+      ...(eventTypes.length === 0 ? [] : [sql`d.event_type = ANY (${eventTypes}::text[])`]),
+      sql`NOT EXISTS (SELECT FROM deliveries later WHERE later.organization_id = d.organization_id
         AND later.event_id = d.event_id AND later.subscription_id = d.subscription_id AND later.id > d.id)`,
-      Prisma.sql`EXISTS (SELECT FROM webhook_subscriptions s
+      sql`EXISTS (SELECT FROM webhook_subscriptions s
         WHERE s.organization_id = d.organization_id AND s.id = d.subscription_id AND s.deleted_at IS NULL)`,
-      Prisma.sql`EXISTS (SELECT FROM events e
+      sql`EXISTS (SELECT FROM events e
         WHERE e.organization_id = d.organization_id AND e.id = d.event_id AND e.body IS NOT NULL)`,
     ],
     ' AND ',
@@ -46,39 +48,39 @@ function selectDeliveries(selection: ReplaySelection, limit: number): Prisma.Sql
   const branches = Object.values(DeliveryStatus)
     .filter((status) => statuses.includes(status))
     .map(
-      (status) => Prisma.sql`(
+      (status) => sql`(
         SELECT d.id, d.subscription_id, d.event_id, d.event_type, d.id AS replay_of_id FROM deliveries d
-        WHERE ${conditions} AND d.status = ${Prisma.raw(`'${status}'`)} ORDER BY d.id LIMIT ${limit}::int)`,
+        WHERE ${conditions} AND d.status = ${raw(`'${status}'`)} ORDER BY d.id LIMIT ${limit}::int)`,
     );
-  return Prisma.sql`SELECT * FROM (${Prisma.join(branches, ' UNION ALL ')}) AS source ORDER BY id LIMIT ${limit}::int`;
+  return sql`SELECT * FROM (${join(branches, ' UNION ALL ')}) AS source ORDER BY id LIMIT ${limit}::int`;
 }
 
 /** What was sent as a test was for one subscription alone. */
-function selectMissing(selection: ReplaySelection, limit: number): Prisma.Sql {
+function selectMissing(selection: ReplaySelection, limit: number): Sql {
   const { organizationId, subscriptionId, eventTypes } = selection;
-  const conditions = Prisma.join(
+  const conditions = join(
     [
       ...rangeOf(selection, 'e'),
-      Prisma.sql`e.organization_id = ${organizationId}::uuid AND e.type <> 'webhook.test' AND e.body IS NOT NULL`,
-      ...(eventTypes.length === 0 ? [] : [Prisma.sql`e.type = ANY (${eventTypes}::text[])`]),
-      Prisma.sql`NOT EXISTS (SELECT FROM deliveries d WHERE d.organization_id = e.organization_id
+      sql`e.organization_id = ${organizationId}::uuid AND e.type <> 'webhook.test' AND e.body IS NOT NULL`,
+      ...(eventTypes.length === 0 ? [] : [sql`e.type = ANY (${eventTypes}::text[])`]),
+      sql`NOT EXISTS (SELECT FROM deliveries d WHERE d.organization_id = e.organization_id
         AND d.event_id = e.id AND (d.subscription_id = ${subscriptionId}::uuid OR d.is_test))`,
     ],
     ' AND ',
   );
-  return Prisma.sql`
+  return sql`
     SELECT e.id, ${subscriptionId}::uuid AS subscription_id, e.id AS event_id, e.type AS event_type, NULL::uuid AS replay_of_id
     FROM events e WHERE ${conditions} ORDER BY e.id LIMIT ${limit}::int`;
 }
 
-function rangeOf({ position, until }: ReplaySelection, table: 'd' | 'e'): readonly Prisma.Sql[] {
-  const id = Prisma.raw(`${table}.id`);
-  return [Prisma.sql`${id} > ${position}::uuid`, Prisma.sql`${id} < ${lowestUuidAt(until)}::uuid`];
+function rangeOf({ position, until }: ReplaySelection, table: 'd' | 'e'): readonly Sql[] {
+  const id = raw(`${table}.id`);
+  return [sql`${id} > ${position}::uuid`, sql`${id} < ${lowestUuidAt(until)}::uuid`];
 }
 
 /** Puts a delivery that was made beside emit at the end of the order of its key, where its subscription has one. */
-export function putInOrder(organizationId: string, deliveryId: string): Prisma.Sql {
-  return Prisma.sql`
+export function putInOrder(organizationId: string, deliveryId: string): Sql {
+  return sql`
     UPDATE deliveries d SET ordering_key = optio.ordering_key(s.ordered_by, e.body, e.id), ordering_position = nextval('optio.delivery_order')
     FROM webhook_subscriptions s, events e
     WHERE d.organization_id = ${organizationId}::uuid AND d.id = ${deliveryId}::uuid AND s.ordered_by IS NOT NULL
@@ -87,8 +89,8 @@ export function putInOrder(organizationId: string, deliveryId: string): Prisma.S
 }
 
 /** How many there are to replay, up to a limit. */
-export function countSources(selection: ReplaySelection, limit: number): Prisma.Sql {
-  return Prisma.sql`SELECT count(*)::int AS counted FROM (${selectSources(selection, limit)}) AS sources`;
+export function countSources(selection: ReplaySelection, limit: number): Sql {
+  return sql`SELECT count(*)::int AS counted FROM (${selectSources(selection, limit)}) AS sources`;
 }
 
 /** Locks a replay that has something to do now; nobody else works on it then. */
@@ -107,10 +109,10 @@ export type LockedReplay = ReplaySelection & Pick<Replay, 'ratePerSecond'> & { r
  * Makes the next deliveries of a locked replay, and moves its position on, in one statement: a worker that is killed has
  * done both or neither. Answers the lanes that have something to send.
  */
-export function replayPiece(replay: LockedReplay, limit: number, now: Date): Prisma.Sql {
+export function replayPiece(replay: LockedReplay, limit: number, now: Date): Sql {
   const { organizationId, id } = replay;
   const nextAt = new Date(now.getTime() + Math.ceil((limit * 1_000) / replay.ratePerSecond));
-  return Prisma.sql`
+  return sql`
     WITH source AS MATERIALIZED (${selectSources(replay, limit)}),
     inserted AS (
       INSERT INTO deliveries (organization_id, id, subscription_id, event_id, event_type, status, due_at, replay_of_id, replay_id, ordering_key, ordering_position)
@@ -156,8 +158,8 @@ export const FIND_RUNNING = `
   WHERE state = 'RUNNING' AND next_at <= $1 ORDER BY next_at LIMIT $2`;
 
 /** Cancels what of a replay has not ended, MAX_OPEN at most; locked in the order in which settlement locks. */
-export function cancelOpen(organizationId: string, replayId: string, now: Date): Prisma.Sql {
-  return Prisma.sql`
+export function cancelOpen(organizationId: string, replayId: string, now: Date): Sql {
+  return sql`
     WITH cancelled AS (
       UPDATE deliveries SET status = 'CANCELLED', due_at = NULL, completed_at = ${now}::timestamptz, version = version + 1
       WHERE organization_id = ${organizationId}::uuid AND id = ANY (ARRAY(

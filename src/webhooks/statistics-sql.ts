@@ -1,5 +1,5 @@
 /** The statements of the statistics (webhooks rule 41, docs/adr/0042). */
-import { Prisma } from '../generated/prisma/client.ts';
+import { join, raw, type Sql, sqltag as sql } from '@prisma/client/runtime/client';
 import { searchable } from '../lib/text.ts';
 import type { StatisticsUnit } from './statistics-unit.ts';
 
@@ -34,24 +34,24 @@ const ALL = '00000000-0000-0000-0000-000000000000';
  * Rollups and deltas in one statement, and so in one snapshot: what a compaction moves is seen once. Plan: the range of
  * the primary key that holds the points asked for and nothing else; of the deltas what settled in the last seconds.
  */
-export function selectStatistics(selection: StatisticsSelection): Prisma.Sql {
+export function selectStatistics(selection: StatisticsSelection): Sql {
   const { organizationId, unit, since, until, subscriptionId, eventType, limit } = selection;
   const bySubscription = selection.bySubscription || subscriptionId !== undefined;
   const byEventType = selection.byEventType || eventType !== undefined;
-  const only = Prisma.join(
+  const only = join(
     [
-      Prisma.sql`organization_id = ${organizationId}::uuid`,
-      ...(subscriptionId === undefined ? [] : [Prisma.sql`subscription_id = ${subscriptionId}::uuid`]),
-      ...(eventType === undefined ? [] : [Prisma.sql`event_type = ${searchable(eventType)}`]),
+      sql`organization_id = ${organizationId}::uuid`,
+      ...(subscriptionId === undefined ? [] : [sql`subscription_id = ${subscriptionId}::uuid`]),
+      ...(eventType === undefined ? [] : [sql`event_type = ${searchable(eventType)}`]),
     ],
     ' AND ',
   );
   // Literals, so that the plan is made for them.
-  const grouping = Prisma.raw(String((bySubscription ? 1 : 0) + (byEventType ? 2 : 0)));
-  const bucket = Prisma.raw(`date_trunc('${unit}', minute, 'UTC')`);
-  const subscription = bySubscription ? Prisma.sql`subscription_id` : Prisma.sql`${ALL}::uuid`;
-  const type = byEventType ? Prisma.sql`event_type` : Prisma.sql`''`;
-  return Prisma.sql`
+  const grouping = raw(String((bySubscription ? 1 : 0) + (byEventType ? 2 : 0)));
+  const bucket = raw(`date_trunc('${unit}', minute, 'UTC')`);
+  const subscription = bySubscription ? sql`subscription_id` : sql`${ALL}::uuid`;
+  const type = byEventType ? sql`event_type` : sql`''`;
+  return sql`
     SELECT starts_at AS "startsAt", subscription_id AS "subscriptionId", event_type AS "eventType",
       succeeded::float8 AS succeeded, failed::float8 AS failed, attempts::float8 AS attempts, failures, latencies
     FROM delivery_statistics
@@ -74,11 +74,8 @@ export function selectStatistics(selection: StatisticsSelection): Prisma.Sql {
 }
 
 /** Takes back that a delivery ended as FAILED: it is sent again, and may end otherwise. */
-export function uncountFailure(delivery: {
-  readonly organizationId: string;
-  readonly id: string;
-}): Prisma.Sql {
-  return Prisma.sql`
+export function uncountFailure(delivery: { readonly organizationId: string; readonly id: string }): Sql {
+  return sql`
     INSERT INTO delivery_statistics_deltas (organization_id, minute, subscription_id, event_type, ended, count)
     SELECT organization_id, date_trunc('minute', completed_at), subscription_id, event_type, 'FAILED', -1
     FROM deliveries

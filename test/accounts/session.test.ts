@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findPasswordHash, setPassword } from '../../src/accounts/password.ts';
 import {
+  cleanUpSessions,
   createSessions,
   SESSION_ABSOLUTE_MS,
   SESSION_IDLE_MS,
@@ -215,7 +216,7 @@ describe('one’s sessions', () => {
   it('are deleted once they have expired', async () => {
     const { id } = await openFor(ada);
     people.clock.advance(SESSION_ABSOLUTE_MS + 1);
-    expect(await sessions.cleanUp()).toBeGreaterThan(0);
+    expect(await cleanUpSessions(people)).toBeGreaterThan(0);
     expect(await people.sql('SELECT FROM sessions WHERE id = $1', [id])).toEqual([]);
   });
 });

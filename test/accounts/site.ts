@@ -6,7 +6,8 @@ import type { Hono } from 'hono';
 import { type Accounts, createAccounts } from '../../src/accounts/accounts.ts';
 import type { AccountAct } from '../../src/accounts/act.ts';
 import { PASSWORD_GATE } from '../../src/accounts/password-check.ts';
-import { startPeople } from '../../src/accounts/people.ts';
+import { createPeople } from '../../src/accounts/people.ts';
+import { startPeopleMailer } from '../../src/accounts/people-mailer.ts';
 import { createGate } from '../../src/lib/gate.ts';
 import type { HttpEnv } from '../../src/platform/http/env.ts';
 import { createHttpShell } from '../../src/platform/http/shell.ts';
@@ -74,16 +75,22 @@ export async function openSite({
     gate,
   });
   const mailbox = openMailbox();
-  const links = startPeople({
+  const mailer = startPeopleMailer({
+    pool: people.pool,
+    clock: people.clock,
+    publicUrl,
+    transport: canMail ? mailbox.transport : undefined,
+    sends: true,
+    warn: () => undefined,
+  });
+  const links = createPeople({
     pool: people.pool,
     clock: people.clock,
     keys: [TEST_KEY],
     publicUrl,
     gate,
-    transport: canMail ? mailbox.transport : undefined,
-    sends: true,
+    mail: mailer.mail,
     onMemberJoined: async () => () => undefined,
-    warn: () => undefined,
   });
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };
@@ -110,7 +117,7 @@ export async function openSite({
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await links.stop();
+      await mailer.stop();
       await people.close();
     },
   };

@@ -1,6 +1,7 @@
 /** What the hourly job deletes of the authorization server's tables, and what it leaves. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createSessions } from '../../src/accounts/session.ts';
+import { cleanUpSessions } from '../../src/accounts/session.ts';
+import { cleanUp } from '../../src/oauth/clean-up.ts';
 import { deleteExpiredGrants } from '../../src/oauth/clean-up-statements.ts';
 import { inBatches } from '../../src/platform/database/in-batches.ts';
 import { type Harness, refusal, startHarness, type TestClient } from './harness.ts';
@@ -40,10 +41,10 @@ describe('the clean-up', () => {
   test('deletes a grant that ended a day ago, with its codes and refresh tokens (rule 60)', async () => {
     await connect(harness, { client, person });
     harness.clock.advance(91 * DAY_MS - 1_000);
-    await harness.oauth.cleanUp();
+    await cleanUp(harness);
     expect(await count('oauth_grants')).toBe(1);
     harness.clock.advance(2_000);
-    await harness.oauth.cleanUp();
+    await cleanUp(harness);
     for (const table of ['oauth_grants', 'oauth_authorization_codes', 'oauth_refresh_tokens']) {
       expect({ table, rows: await count(table) }).toEqual({ table, rows: 0 });
     }
@@ -53,7 +54,7 @@ describe('the clean-up', () => {
     await allow(harness, { client, person });
     const kept = await connect(harness, { client, person });
     harness.clock.advance(DAY_MS + 301_000);
-    await harness.oauth.cleanUp();
+    await cleanUp(harness);
     expect(await count('oauth_grants')).toBe(1);
     expect(await count('oauth_authorization_codes')).toBe(1);
     expect((await refresh(harness, client, kept.refresh)).status).toBe(200);
@@ -63,7 +64,7 @@ describe('the clean-up', () => {
     const code = await allow(harness, { client, person });
     const first = tokensOf(await exchange(harness, client, code));
     harness.clock.advance(20 * DAY_MS);
-    await harness.oauth.cleanUp();
+    await cleanUp(harness);
     const second = tokensOf(await refresh(harness, client, first.refresh));
     expect(await opens(harness, second.access)).toBe(true);
     expect(await exchange(harness, client, code)).toMatchObject(refusal(400, 'invalid_grant'));
@@ -75,7 +76,7 @@ describe('the clean-up', () => {
     const first = await connect(harness, { client, person });
     const second = tokensOf(await refresh(harness, client, first.refresh));
     harness.clock.advance(29 * DAY_MS);
-    await harness.oauth.cleanUp();
+    await cleanUp(harness);
     expect((await refresh(harness, client, first.refresh)).status).toBe(400);
     expect((await refresh(harness, client, second.refresh)).status).toBe(400);
     expect(harness.reuses.splice(0)).toHaveLength(1);
@@ -86,7 +87,7 @@ describe('the clean-up', () => {
     harness.clock.advance(20 * DAY_MS);
     const second = tokensOf(await refresh(harness, client, first.refresh));
     harness.clock.advance(11 * DAY_MS + 1_000);
-    await harness.oauth.cleanUp();
+    await cleanUp(harness);
     expect(await count('oauth_refresh_tokens')).toBe(1);
     expect((await refresh(harness, client, second.refresh)).status).toBe(200);
   });
@@ -99,7 +100,7 @@ describe('the clean-up', () => {
        SELECT $1, gen_random_uuid(), $2, sha256(at::text::bytea), at FROM unnest($3::timestamptz[]) AS at`,
       [harness.organizationId, other.id, [ended(0.9), ended(1.1)]],
     );
-    await harness.oauth.cleanUp();
+    await cleanUp(harness);
     const { rowCount } = await harness.owner.query('SELECT FROM oauth_client_secrets WHERE client_ref = $1', [
       other.id,
     ]);
@@ -127,6 +128,5 @@ test('Sessions that have expired are deleted, in pieces as well (rule 60)', asyn
      SELECT gen_random_uuid(), sha256(n::text::bytea), $1, to_timestamp(0), to_timestamp(0), to_timestamp(n) FROM generate_series(1, 5001) AS n`,
     [person.id],
   );
-  const sessions = createSessions({ pool: harness.pool, clock: harness.clock });
-  expect(await sessions.cleanUp()).toBe(5_001);
+  expect(await cleanUpSessions(harness)).toBe(5_001);
 });

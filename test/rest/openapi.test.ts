@@ -3,6 +3,7 @@ import { Pool } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { SCOPES } from '../../src/accounts/scope.ts';
+import { mountDoors } from '../../src/door-routes.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createAuthorization } from '../../src/oauth/authorization.ts';
 import { createOAuth } from '../../src/oauth/authorization-server.ts';
@@ -55,16 +56,19 @@ function mountedRoutes(): readonly string[] {
       log: createLog({ level: 'error', pretty: false }),
       clock: systemClock,
       publicUrl: PUBLIC_URL,
-      role: 'all',
       trustedProxies: [],
-      graphql: unused,
-      pages: [pages],
-      oauth: oauth.routes,
-      rest: REST_DEPENDENCIES,
       health: { pingDatabase: unused, isMigrated: unused, isStopping: () => false },
       metrics: { print: unused, token: undefined },
       observeRequest: unused,
       trace: undefined,
+      mountDoors: (doors) =>
+        mountDoors(doors, {
+          publicUrl: PUBLIC_URL,
+          graphql: unused,
+          pages: [pages],
+          oauth: oauth.routes,
+          rest: REST_DEPENDENCIES,
+        }),
     }),
   );
   return app.routes
