@@ -2,6 +2,7 @@
  * Emit: events and their deliveries, stored in one transaction and one statement (optio.emit_events).
  * The deliveries are the queue, so nothing is lost between a commit and the sending.
  */
+import { DatabaseError } from 'pg';
 import { keyFaults } from '../accounts/idempotency.ts';
 import { authorize, type RequestContext, requireOwnOrganization } from '../accounts/viewer.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
@@ -9,7 +10,7 @@ import type { Clock } from '../lib/clock.ts';
 import { sha256 } from '../lib/crypto.ts';
 import { AppError, type Fault, validationError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
-import { errorChain } from '../platform/database/error-chain.ts';
+import type { Statement } from '../platform/database/direct-rows.ts';
 import type { Queryable } from '../platform/database/pool.ts';
 import type { Unit } from '../platform/database/tenancy.ts';
 import { type Trace, traced } from '../platform/tracing/trace.ts';
@@ -208,46 +209,32 @@ function columnOf(events: readonly PreparedEvent[]) {
 }
 
 function storeIn({ tx }: Unit): Store {
-  return async (organizationId, events, now) => {
-    const column = columnOf(events);
-    try {
-      return await tx.$queryRaw<EmittedRow[]>`
-        SELECT * FROM optio.emit_events(
-          ${organizationId}::uuid, ${column('id')}::uuid[], ${column('type')}::text[],
-          ${column('occurredAt')}::timestamptz[], ${column('body')}::text[],
-          ${column('key')}::text[], ${column('hash')}::bytea[], ${now}::timestamptz)`;
-    } catch (error) {
-      throw translateKeyConflict(error);
-    }
-  };
+  return (...args) => tx.rows<EmittedRow>(emitStatement(...args)).catch(rethrowKeyConflict);
 }
 
 function storeOn(db: Queryable): Store {
-  return async (organizationId, events, now) => {
-    const column = columnOf(events);
-    const columns = [column('id'), column('type'), column('occurredAt'), column('body')];
-    try {
-      const { rows } = await db.query<EmittedRow>(
-        `SELECT * FROM optio.emit_events($1::uuid, $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-           $7::bytea[], $8::timestamptz)`,
-        [organizationId, ...columns, column('key'), column('hash'), now],
-      );
-      return rows;
-    } catch (error) {
-      throw translateKeyConflict(error);
-    }
+  return async (...args) => {
+    const { text, values } = emitStatement(...args);
+    const { rows } = await db.query<EmittedRow>(text, [...values]).catch(rethrowKeyConflict);
+    return rows;
   };
 }
 
-function translateKeyConflict(error: unknown): unknown {
-  if (!isKeyConflict(error)) return error;
-  return new AppError(
+function emitStatement(organizationId: string, events: readonly PreparedEvent[], now: Date): Statement {
+  const column = columnOf(events);
+  const columns = [column('id'), column('type'), column('occurredAt'), column('body')];
+  return {
+    text: `SELECT * FROM optio.emit_events($1::uuid, $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+             $7::bytea[], $8::timestamptz)`,
+    values: [organizationId, ...columns, column('key'), column('hash'), now],
+  };
+}
+
+function rethrowKeyConflict(error: unknown): never {
+  if (!(error instanceof DatabaseError) || error.code !== 'OC409') throw error;
+  throw new AppError(
     'CONFLICT',
     'The idempotency key was used with another event within the last 24 hours.',
     { cause: error },
   );
-}
-
-function isKeyConflict(error: unknown): boolean {
-  return errorChain(error).some(({ code, originalCode }) => code === 'OC409' || originalCode === 'OC409');
 }

@@ -83,7 +83,8 @@ type Objects = {
   OAuthConsentConnection: Connection<Consent>;
   OAuthClient: ClientRecord;
   OAuthClientConnection: Connection<ClientRecord>;
-  Organization: Organization;
+  /** What else there is to know of it is read when it is asked for. */
+  Organization: Pick<Organization, 'id'>;
   Replay: Replay;
   ReplayConnection: Connection<Replay>;
   Scope: ScopeInfo;

@@ -1,6 +1,7 @@
 /** What the resolvers of lists ask for one by one and get together: one statement for all parents of an operation. */
+import { getOrganization } from '../accounts/directory.ts';
 import { type EventRecord, findEventBodies, findEvents } from '../events/event.ts';
-import type { Delivery, Replay, WebhookSubscription } from '../generated/prisma/client.ts';
+import type { Delivery, Organization, Replay, WebhookSubscription } from '../generated/prisma/client.ts';
 import type { Count, Page, PageRequest } from '../lib/page.ts';
 import type { WebhookContext } from '../webhooks/context.ts';
 import {
@@ -29,6 +30,8 @@ export type DeliveriesQuestion = {
 };
 
 export type Loaders = LearningLoaders & {
+  /** The viewer's own. Errors: `NOT_FOUND`. */
+  readonly organization: () => Promise<Organization>;
   readonly delivery: Batch<Delivery>;
   /** Deleted ones, too. */
   readonly subscription: Batch<WebhookSubscription>;
@@ -51,6 +54,7 @@ export type Loaders = LearningLoaders & {
 export function createLoaders(context: WebhookContext): Loaders {
   return {
     ...createLearningLoaders(context),
+    organization: createOrganizationLoader(context),
     delivery: createBatch(async (ids) => byId(await findDeliveries(context, ids))),
     subscription: createBatch(async (ids) => byId(await findSubscriptions(context, ids))),
     event: createBatch(async (ids) => byId(await findEvents(context, ids))),
@@ -68,6 +72,11 @@ export function createLoaders(context: WebhookContext): Loaders {
       countDeliveriesOf(context, { kind, ids }, filter),
     ),
   };
+}
+
+function createOrganizationLoader(context: WebhookContext): Loaders['organization'] {
+  let own: Promise<Organization> | undefined;
+  return () => (own ??= getOrganization(context));
 }
 
 /** How an attempt is named: by its delivery and its number. */

@@ -141,7 +141,7 @@ export async function listAttemptsOf(
       CROSS JOIN LATERAL (
         SELECT ${ATTEMPT_COLUMNS} FROM delivery_attempts
         WHERE organization_id = ${context.viewer.organizationId}::uuid AND delivery_id = d.id
-        ORDER BY number DESC LIMIT ${Math.min(limit, MAX_ATTEMPTS)}
+        ORDER BY number DESC LIMIT ${Prisma.raw(String(Math.min(limit, MAX_ATTEMPTS)))}
       ) AS a
       ORDER BY a.number`),
   );

@@ -26,6 +26,7 @@ const DELIVERY_COLUMNS = Prisma.raw(`
 /**
  * The viewer's deliveries that the filter lets through, at most `take` of them, in order of their ids; `parent` is one
  * more condition. One branch for each status: to each belongs an index of its own, which a list of several would miss.
+ * The limit is a literal: of a parameter PostgreSQL assumes a tenth of the table, and then it plans each time anew.
  */
 export function selectDeliveries(
   context: WebhookContext,
@@ -33,12 +34,14 @@ export function selectDeliveries(
   { id = {}, take, order, parent = Prisma.sql`true`, columns = DELIVERY_COLUMNS }: Selection,
 ): Prisma.Sql {
   const conditions = Prisma.join([...conditionsOf(context, filter), ...bounds(id), parent], ' AND ');
-  const ordered = Prisma.raw(order === undefined ? '' : `ORDER BY id ${order}`);
+  const first = Prisma.raw(`${order === undefined ? '' : `ORDER BY id ${order} `}LIMIT ${take}`);
   const branches = statusesOf(filter).map(
-    (status) =>
-      Prisma.sql`(SELECT ${columns} FROM deliveries WHERE ${conditions} AND ${status} ${ordered} LIMIT ${take})`,
+    (status) => Prisma.sql`SELECT ${columns} FROM deliveries WHERE ${conditions} AND ${status} ${first}`,
   );
-  return Prisma.sql`SELECT * FROM (${Prisma.join(branches, ' UNION ALL ')}) AS selected ${ordered} LIMIT ${take}`;
+  const [branch, ...others] = branches;
+  if (branch !== undefined && others.length === 0) return branch;
+  const union = Prisma.join(branches, ') UNION ALL (');
+  return Prisma.sql`SELECT * FROM ((${union})) AS selected ${first}`;
 }
 
 export type Selection = {

@@ -108,8 +108,8 @@ describe('Errors', () => {
     expect(errors).toEqual([
       {
         message: 'Unexpected error.',
-        path: ['organization'],
-        locations: [{ line: 1, column: 3 }],
+        path: ['organization', 'slug'],
+        locations: [{ line: 1, column: 18 }],
         extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: REQUEST_ID },
       },
     ]);

@@ -44,7 +44,7 @@ function addLists(builder: Builder): void {
       until: t.field({ type: 'DateTime', description: 'Those that were recorded before this time.' }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     auditLog: t.field({
       ...access(MAY_SEE_AUDIT_LOG),
       description: 'Its audit log, newest first. For an ADMIN who has signed in; no token is good for it.',

@@ -75,7 +75,7 @@ function addBadgeTypes(builder: Builder): void {
 }
 
 function addBadges(builder: Builder): void {
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     badges: t.field({
       description: 'Its badges, newest first. Needs the scope read:badges.',
       type: 'BadgeConnection',

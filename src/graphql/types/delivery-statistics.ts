@@ -49,7 +49,7 @@ export function addDeliveryStatistics(builder: Builder, errorKind: AttemptErrorK
       eventType: t.string({ description: 'Deliveries of events of this type.' }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     deliveryStatistics: t.field({
       description: 'How its deliveries went, over time. Exact up to the last one that settled.',
       type: statistics,

@@ -91,7 +91,7 @@ function addInvitationType(builder: Builder) {
 }
 
 function addInvitations(builder: Builder, status: ReturnType<typeof addInvitationType>): void {
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     invitations: t.field({
       description: 'Its invitations, newest first; to an educator, those that the educator made.',
       type: 'InvitationConnection',

@@ -188,7 +188,7 @@ function addLists(builder: Builder): void {
       completed: t.boolean({ description: 'true: those that are completed; false: the others.' }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     learners: t.field({
       description: 'Its learners, newest user first; a student sees itself. Needs the scope read:tasks.',
       type: 'LearnerConnection',

@@ -1,7 +1,7 @@
 /** Anything by its global id. */
 import { brandWithType } from '@pothos/core';
 import { z } from 'zod';
-import { findMembership, findUser, getOrganization } from '../../accounts/directory.ts';
+import { findMembership, findUser } from '../../accounts/directory.ts';
 import { findInvitation } from '../../accounts/invitation-list.ts';
 import { isPlatformAdmin } from '../../accounts/platform-admin.ts';
 import { requireSession } from '../../accounts/viewer.ts';
@@ -63,11 +63,8 @@ const LOAD: Readonly<Record<NodeType, Load>> = {
   OAuthConsent: ({ context }, id) => findConsent(context, id),
   OAuthClient: ({ context, clientReviews }, id) =>
     isPlatformAdmin(context.viewer) ? clientReviews.find(context, { id }) : findOwnClient(context, { id }),
-  Organization: async ({ context }, id) => {
-    if (context.viewer.role === 'NONE') return null;
-    const organization = await getOrganization(context);
-    return organization.id === id ? organization : null;
-  },
+  Organization: async ({ context: { viewer } }, id) =>
+    viewer.role === 'NONE' || viewer.organizationId !== id ? null : { id },
   Quest: ({ loaders }, id) => loaders.quest(id),
   Replay: ({ loaders }, id) => loaders.replay(id),
   Session: async ({ context, ownSessions }, id) =>

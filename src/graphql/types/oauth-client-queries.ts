@@ -20,7 +20,7 @@ export function addOAuthClientQueries(builder: Builder): void {
       }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     oauthClients: t.field({
       ...access(MAY_MANAGE_CLIENTS),
       description:

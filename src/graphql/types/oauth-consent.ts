@@ -60,7 +60,7 @@ function addConsents(builder: Builder): void {
       userId: t.id({ description: 'Those of the member with this global id.' }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     oauthConsents: t.field({
       ...access(MAY_MANAGE_CONSENTS),
       description: 'What its members allow OAuth clients, newest first.',

@@ -1,5 +1,5 @@
 /** The organization, from which everything else of it is reached. */
-import { countMembers, getOrganization, listMembers } from '../../accounts/directory.ts';
+import { countMembers, listMembers } from '../../accounts/directory.ts';
 import { countEvents, type EventFilter, listEvents } from '../../events/event.ts';
 import { Role } from '../../generated/prisma/client.ts';
 import { listDeliveries } from '../../webhooks/delivery.ts';
@@ -8,19 +8,26 @@ import { countSubscriptions, listSubscriptions } from '../../webhooks/subscripti
 import { access } from '../access.ts';
 import type { Builder } from '../builder.ts';
 import { pageArguments, parsePage, toConnection } from '../connection.ts';
+import { requireViewer } from '../context.ts';
 import { globalId, localId } from '../global-id.ts';
 import { given } from '../mutation.ts';
 import { type DeliveryFilterInput, parseDeliveryFilter } from './delivery-filter.ts';
 
 /** Registers Organization and Query.organization. */
 export function addOrganization(builder: Builder, deliveryFilter: DeliveryFilterInput): void {
-  builder.prismaObject('Organization', {
+  builder.objectType('Organization', {
     description: 'A school, and everything that is its own.',
     interfaces: [builder.nodeInterfaceRef()],
     fields: (t) => ({
       id: t.id({ description: 'Its global id.', resolve: ({ id }) => globalId('Organization', id) }),
-      slug: t.exposeString('slug', { description: 'Its short name in URLs.' }),
-      name: t.exposeString('name', { description: 'Its name.' }),
+      slug: t.string({
+        description: 'Its short name in URLs.',
+        resolve: async (_organization, _args, { features }) => (await features().loaders.organization()).slug,
+      }),
+      name: t.string({
+        description: 'Its name.',
+        resolve: async (_organization, _args, { features }) => (await features().loaders.organization()).name,
+      }),
     }),
   });
   addMembers(builder);
@@ -42,12 +49,12 @@ function addOrganizationQuery(builder: Builder): void {
         slug: t.arg.string({ description: 'The slug it is to have; any if left out.' }),
       },
       resolve: async (_root, { id, slug }, { viewer, features }) => {
-        if (viewer?.role === 'NONE') return null;
-        const organization = await getOrganization(features().context);
-        const isMeant =
-          (given(id) === undefined || localId('Organization', id ?? '') === organization.id) &&
-          (given(slug) === undefined || slug === organization.slug);
-        return isMeant ? organization : null;
+        const own = requireViewer(viewer);
+        if (own.role === 'NONE') return null;
+        const organization = { id: own.organizationId };
+        if (given(id) !== undefined && localId('Organization', id ?? '') !== organization.id) return null;
+        if (given(slug) === undefined) return organization;
+        return (await features().loaders.organization()).slug === slug ? organization : null;
       },
     }),
   );
@@ -64,7 +71,7 @@ function addMembers(builder: Builder): void {
       }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     members: t.field({
       description: 'Its members, newest user first.',
       type: 'MembershipConnection',
@@ -93,7 +100,7 @@ function addSubscriptions(builder: Builder): void {
       active: t.boolean({ description: 'true: those that are active; false: the others.' }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     webhookSubscriptions: t.field({
       description: 'Its webhook subscriptions, newest first.',
       type: 'WebhookSubscriptionConnection',
@@ -123,7 +130,7 @@ function addEvents(builder: Builder): void {
       until: t.field({ type: 'DateTime', description: 'Those that were stored before this time.' }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     events: t.field({
       description: 'Its events, newest first.',
       type: 'EventConnection',
@@ -149,7 +156,7 @@ function addEvents(builder: Builder): void {
 }
 
 function addDeliveries(builder: Builder, filter: DeliveryFilterInput): void {
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     deliveries: t.field({
       description: 'Its deliveries, newest first.',
       type: 'DeliveryConnection',

@@ -99,7 +99,7 @@ function addQuests(builder: Builder): void {
       }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     quests: t.field({
       description: 'Its catalogue of quests, newest first. Needs the scope read:quests.',
       type: 'QuestConnection',

@@ -163,7 +163,7 @@ function addLists(builder: Builder, filter: ReplayFilterInput): void {
       }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     replays: t.field({
       description: 'Its replays, newest first.',
       type: 'ReplayConnection',

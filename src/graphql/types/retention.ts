@@ -13,7 +13,7 @@ import { ConflictError, ForbiddenError, ValidationError } from './error.ts';
 /** Registers Organization.retention and updateRetention. */
 export function addRetention(builder: Builder): void {
   const retention = addType(builder);
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     retention: t.field({
       ...access(MAY_CHANGE_SETTINGS),
       description:

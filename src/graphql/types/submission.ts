@@ -75,7 +75,7 @@ function addSubmissions(builder: Builder): void {
       userId: t.id({ description: 'Those of this user, by its global id.' }),
     }),
   });
-  builder.prismaObjectFields('Organization', (t) => ({
+  builder.objectFields('Organization', (t) => ({
     submissions: t.field({
       description: 'What was submitted, newest first; a student sees its own. Needs the scope read:tasks.',
       type: 'SubmissionConnection',

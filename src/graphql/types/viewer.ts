@@ -1,5 +1,5 @@
 /** The viewer: who asks, and what it may. */
-import { findUser, getOrganization } from '../../accounts/directory.ts';
+import { findUser } from '../../accounts/directory.ts';
 import type { MembershipRow } from '../../accounts/session-statements.ts';
 import { Role } from '../../generated/prisma/client.ts';
 import { access } from '../access.ts';
@@ -27,8 +27,7 @@ export function addViewer(builder: Builder): void {
         description: 'The organization it acts in; null for an admin of the platform who acts for none.',
         type: 'Organization',
         nullable: true,
-        resolve: (viewer, _args, { features }) =>
-          viewer.role === 'NONE' ? null : getOrganization(features().context),
+        resolve: ({ role: actsAs, organizationId }) => (actsAs === 'NONE' ? null : { id: organizationId }),
       }),
       user: t.field({
         description:

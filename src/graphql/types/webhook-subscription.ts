@@ -17,7 +17,11 @@ export function addWebhookSubscription(builder: Builder, deliveryFilter: Deliver
     interfaces: [builder.nodeInterfaceRef()],
     fields: (t) => ({
       id: t.id({ description: 'Its global id.', resolve: ({ id }) => globalId('WebhookSubscription', id) }),
-      organization: t.relation('organization', { description: 'The organization it belongs to.' }),
+      organization: t.field({
+        type: 'Organization',
+        description: 'The organization it belongs to.',
+        resolve: ({ organizationId }) => ({ id: organizationId }),
+      }),
       targetUrl: t.expose('targetUrl', { type: 'URL', description: 'Where its deliveries go.' }),
       description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
       eventTypes: t.exposeStringList('eventTypes', {

@@ -5,10 +5,12 @@ import type { Prisma } from '../../generated/prisma/client.ts';
 import { PrismaClient } from '../../generated/prisma/client.ts';
 import { AppError } from '../../lib/errors.ts';
 import { isTransactionConflict } from './conflict.ts';
-import { type DirectRows, withDirectRows } from './direct-rows.ts';
+import { type DirectRows, directRows } from './direct-rows.ts';
 import { givingUpAfter, reportIdleErrors } from './pool.ts';
+import { type PrismaPart, prismaPart } from './prisma-part.ts';
 import { createStatementNames } from './statement-names.ts';
 import { type TenantIdentity, TenantPool } from './tenant-pool.ts';
+import type { Transaction, TransactionMode } from './transaction.ts';
 import { translateDatabaseError } from './unavailable.ts';
 
 /** A transaction of one organization: Prisma's, and `rows` for SQL by hand. */
@@ -37,12 +39,13 @@ export type TenancyOptions = {
   readonly onIdleError: (error: Error) => void;
   /** As for `createPool`. */
   readonly queryTimeoutMs?: number | undefined;
+  /** When a transaction is given up, in milliseconds; 15 s, if left out. A longer one holds back the live stream. */
+  readonly limitMs?: number | undefined;
 };
 
 const MAX_REPEATS = 3;
 const REPEAT_WITHIN_MS = 25;
-// A transaction that takes longer holds back the live stream; the message then says which limit it passed.
-const TRANSACTION_LIMITS = { maxWait: 5_000, timeout: 15_000 };
+const DEFAULT_LIMIT_MS = 15_000;
 
 /** Opens the tenant pool. `url` logs in as a member of the role optio_tenant. */
 export function createTenancy(options: TenancyOptions): Tenancy {
@@ -54,25 +57,30 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   });
   reportIdleErrors(pool, options.onIdleError);
   const nameOf = createStatementNames('rows');
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: TRANSACTION_LIMITS });
+  const { limitMs = DEFAULT_LIMIT_MS } = options;
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
 
-  const transact = <T>(identity: TenantIdentity, mode: 'read' | 'write', work: (tx: Tx) => Promise<T>) =>
-    pool.run({ identity, mode }, async () => {
-      try {
-        return await prisma.$transaction((tx) => work(withDirectRows(tx, pool.connection(), nameOf)));
-      } catch (error) {
-        throw translateDatabaseError(error);
-      }
-    });
+  const transact = async <T>(
+    identity: TenantIdentity,
+    mode: TransactionMode,
+    work: (tx: Tx) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      const transaction = await pool.begin({ identity, mode, limitMs });
+      const part = prismaPart({ prisma, pool }, transaction, { rows: directRows(transaction, nameOf) });
+      return await runToEnd(transaction, part, work);
+    } catch (error) {
+      throw translateDatabaseError(error);
+    }
+  };
 
   return {
     read: (identity, work) => transact(identity, 'read', work),
     write: (identity, work) =>
       againOnConflict(async () => {
         const acts: (() => void)[] = [];
-        const result = await transact(identity, 'write', (tx) =>
-          work({ tx, afterCommit: (act) => void acts.push(act) }),
-        );
+        const unit = (tx: Tx): Unit => ({ tx, afterCommit: (act) => void acts.push(act) });
+        const result = await transact(identity, 'write', (tx) => work(unit(tx)));
         return { result, acts };
       }).then(({ result, acts }) => {
         for (const act of acts) act();
@@ -84,6 +92,24 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       await pool.end();
     },
   };
+}
+
+/** Commits when the work is done, and rolls everything back when it throws. */
+async function runToEnd<T>(
+  transaction: Transaction,
+  part: PrismaPart<{ readonly rows: DirectRows }>,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  try {
+    const result = await work(part.tx);
+    await part.end();
+    await transaction.commit();
+    return result;
+  } catch (error) {
+    await part.end();
+    await transaction.abandon(error);
+    throw error;
+  }
 }
 
 /** Tries up to four times; each wait is a random one, so that two that met do not meet again. */

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Prisma } from '../../../src/generated/prisma/client.ts';
-import { newId } from '../../../src/lib/ids.ts';
 import { columnsOf } from '../../../src/platform/database/columns.ts';
 import { createTenancy, type Tenancy } from '../../../src/platform/database/tenancy.ts';
-import { createTestDatabase, query, type TestDatabase } from '../../support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { createOrganization } from './tenants.ts';
 
 let database: TestDatabase;
 let tenancy: Tenancy;
@@ -20,21 +20,12 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** An organization with one webhook subscription, and an admin of it. */
-async function createOrganization() {
-  const [organizationId, subscriptionId] = [newId(), newId()];
-  await query(
-    database.ownerUrl,
-    `WITH o AS (INSERT INTO organizations (id, slug, name) VALUES ($1, $3, $3))
-     INSERT INTO webhook_subscriptions (organization_id, id, target_url, event_types) VALUES ($1, $2, 'https://lms.example/', '{*}')`,
-    [organizationId, subscriptionId, `school-${organizationId}`],
-  );
-  return { identity: { organizationId, userId: newId(), role: 'ADMIN' as const }, subscriptionId };
-}
-
 describe('SQL by hand in a transaction (rows)', () => {
   it('sees what the transaction wrote, and its organization alone', async () => {
-    const [mine, other] = [await createOrganization(), await createOrganization()];
+    const [mine, other] = [
+      await createOrganization(database.ownerUrl),
+      await createOrganization(database.ownerUrl),
+    ];
     const seen = await tenancy.write(mine.identity, async ({ tx }) => {
       const { organizationId } = mine.identity;
       const where = { organizationId_id: { organizationId, id: mine.subscriptionId } };
@@ -47,7 +38,7 @@ describe('SQL by hand in a transaction (rows)', () => {
   });
 
   it('is planned once a connection, however often it is asked', async () => {
-    const { identity } = await createOrganization();
+    const { identity } = await createOrganization(database.ownerUrl);
     const statement = 'SELECT slug FROM organizations WHERE id = $1::uuid';
     const select = Prisma.sql`SELECT slug FROM organizations WHERE id = ${identity.organizationId}::uuid`;
     const plans = await tenancy.read(identity, async (tx) => {
@@ -60,7 +51,7 @@ describe('SQL by hand in a transaction (rows)', () => {
   });
 
   it('is rolled back with the transaction, and may write only where it writes', async () => {
-    const { identity, subscriptionId } = await createOrganization();
+    const { identity, subscriptionId } = await createOrganization(database.ownerUrl);
     const update = Prisma.sql`UPDATE webhook_subscriptions SET description = 'gone' WHERE id = ${subscriptionId}::uuid`;
     await expect(tenancy.read(identity, (tx) => tx.rows(update))).rejects.toThrow('read-only transaction');
     const failed = tenancy.write(identity, async ({ tx }) => {
@@ -73,7 +64,7 @@ describe('SQL by hand in a transaction (rows)', () => {
   });
 
   it('reads a row as Prisma does', async () => {
-    const { identity } = await createOrganization();
+    const { identity } = await createOrganization(database.ownerUrl);
     const columns = columnsOf(Prisma.WebhookSubscriptionScalarFieldEnum);
     const [byHand, byPrisma] = await tenancy.read(identity, async (tx) => [
       await tx.rows(Prisma.sql`SELECT ${columns} FROM webhook_subscriptions`),

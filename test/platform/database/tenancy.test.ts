@@ -1,37 +1,24 @@
 import { createServer } from 'node:net';
+import { Pool, type PoolClient } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { newId } from '../../../src/lib/ids.ts';
 import { createTenancy, type Tenancy, type Tx } from '../../../src/platform/database/tenancy.ts';
-import { type TenantIdentity, TenantPool } from '../../../src/platform/database/tenant-pool.ts';
+import { TenantPool } from '../../../src/platform/database/tenant-pool.ts';
 import { createTestDatabase, query, type TestDatabase } from '../../support/database.ts';
+import { createOrganization, descriptionOf, keyOf, type Organization } from './tenants.ts';
 
 let database: TestDatabase;
 let organizations: readonly Organization[];
 let tenancy: Tenancy;
 
-/** An organization with one webhook subscription. */
-type Organization = { readonly identity: TenantIdentity; readonly subscriptionId: string };
-
 beforeAll(async () => {
   database = await createTestDatabase();
-  organizations = await Promise.all(Array.from({ length: 20 }, createOrganization));
+  organizations = await Promise.all(Array.from({ length: 20 }, () => createOrganization(database.ownerUrl)));
   tenancy = openTenancy({});
 });
 afterAll(async () => {
   await tenancy.close();
   await database.drop();
 });
-
-async function createOrganization(): Promise<Organization> {
-  const [organizationId, subscriptionId] = [newId(), newId()];
-  await query(
-    database.ownerUrl,
-    `WITH o AS (INSERT INTO organizations (id, slug, name) VALUES ($1, $3, $3))
-     INSERT INTO webhook_subscriptions (organization_id, id, target_url, event_types) VALUES ($1, $2, 'https://lms.example/', '{*}')`,
-    [organizationId, subscriptionId, `school-${organizationId}`],
-  );
-  return { identity: { organizationId, userId: newId(), role: 'ADMIN' }, subscriptionId };
-}
 
 function openTenancy({ url = database.urls.tenantUrl, maxConnections = 2 }): Tenancy {
   return createTenancy({ url, maxConnections, onIdleError: () => undefined });
@@ -47,9 +34,6 @@ const settings = (tx: Tx) =>
   tx.$queryRaw`SELECT current_setting('app.organization_id') AS "organizationId",
     nullif(current_setting('app.user_id'), '') AS "userId", current_setting('app.role') AS role`;
 const subscriptionIds = async (tx: Tx) => (await tx.webhookSubscription.findMany()).map(({ id }) => id);
-const keyOf = ({ identity, subscriptionId }: Organization) => ({
-  organizationId_id: { organizationId: identity.organizationId, id: subscriptionId },
-});
 
 describe('many organizations over two connections', () => {
   it('each see their own alone, in hundreds of parallel calls, errors among them', async () => {
@@ -108,6 +92,12 @@ describe('many organizations over two connections', () => {
   });
 });
 
+/** A connection without a transaction, as nothing else can have it. */
+const connectBeside = (pool: Pool): Promise<PoolClient> =>
+  new Promise((resolve) => {
+    Pool.prototype.connect.call(pool, (_error, client) => client !== undefined && resolve(client));
+  });
+
 describe('a connection', () => {
   it('is given to transactions only, and to none without an organization', async () => {
     const pool = new TenantPool({ connectionString: database.urls.tenantUrl, max: 1 });
@@ -119,20 +109,18 @@ describe('a connection', () => {
   it('keeps nothing of a transaction for the next one, whether it was committed or failed', async () => {
     const pool = new TenantPool({ connectionString: database.urls.tenantUrl, max: 1 });
     onTestFinished(() => pool.end());
-    for (const [index, end] of ['COMMIT', 'ROLLBACK'].entries()) {
+    const ids = 'SELECT id FROM webhook_subscriptions';
+    for (const [index, isGood] of [true, false].entries()) {
       for (const mode of ['read', 'write'] as const) {
-        await pool.run({ identity: at(index).identity, mode }, async () => {
-          const client = await pool.connect();
-          await client.query({ text: 'BEGIN' });
-          const ids = { text: 'SELECT id FROM webhook_subscriptions' };
-          expect((await client.query(ids)).rows).toEqual([{ id: at(index).subscriptionId }]);
-          await client.query({ text: end });
-          expect(
-            (await client.query({ text: "SELECT current_setting('app.organization_id', true) AS id" })).rows,
-          ).toEqual([{ id: '' }]);
-          expect((await client.query(ids)).rows).toEqual([]);
-          client.release();
-        });
+        const { identity, subscriptionId } = at(index);
+        const transaction = await pool.begin({ identity, mode, limitMs: 60_000 });
+        expect((await transaction.query({ text: ids })).rows).toEqual([{ id: subscriptionId }]);
+        await (isGood ? transaction.commit() : transaction.abandon(new Error('given up')));
+        const client = await connectBeside(pool);
+        const left = "SELECT current_setting('app.organization_id', true) AS id";
+        expect((await client.query(left)).rows).toEqual([{ id: '' }]);
+        expect((await client.query(ids)).rows).toEqual([]);
+        client.release();
       }
     }
   });
@@ -151,130 +139,12 @@ describe('a connection', () => {
 
 describe('a read', () => {
   it('cannot write', async () => {
-    const { identity, subscriptionId } = at(0);
     await expect(
-      tenancy.read(identity, (tx) =>
+      tenancy.read(at(0).identity, (tx) =>
         tx.webhookSubscription.update({ where: keyOf(at(0)), data: { description: 'changed' } }),
       ),
     ).rejects.toThrow('read-only transaction');
-    const [row] = await query(
-      database.ownerUrl,
-      'SELECT description FROM webhook_subscriptions WHERE id = $1',
-      [subscriptionId],
-    );
-    expect(row).toEqual({ description: null });
-  });
-});
-
-describe('a write', () => {
-  const describeIt = (tx: Tx, own: Organization, description: string) =>
-    tx.webhookSubscription.update({ where: keyOf(own), data: { description } });
-  const description = async (own: Organization) =>
-    (
-      await query(database.ownerUrl, 'SELECT description FROM webhook_subscriptions WHERE id = $1', [
-        own.subscriptionId,
-      ])
-    )[0]?.['description'];
-
-  it('acts after its commit, in order, when others see what was written', async () => {
-    const own = at(1);
-    const acts: unknown[] = [];
-    await tenancy.write(own.identity, async ({ tx, afterCommit }) => {
-      afterCommit(() => acts.push('first'));
-      await describeIt(tx, own, 'committed');
-      afterCommit(() => acts.push(description(own)));
-      expect(acts).toEqual([]);
-      expect(await description(own)).toBeNull();
-    });
-    expect(acts[0]).toBe('first');
-    expect(await acts[1]).toBe('committed');
-  });
-
-  it('does nothing, and does not act, when its work throws', async () => {
-    const own = at(2);
-    const acts: string[] = [];
-    const work = tenancy.write(own.identity, async ({ tx, afterCommit }) => {
-      afterCommit(() => acts.push('acted'));
-      await describeIt(tx, own, 'rolled back');
-      throw new Error('changed its mind');
-    });
-    await expect(work).rejects.toThrow('changed its mind');
-    expect(acts).toEqual([]);
-    expect(await description(own)).toBeNull();
-  });
-
-  it('does not act, and fails, when a statement failed although the work went on', async () => {
-    const own = at(3);
-    const acts: string[] = [];
-    const work = tenancy.write(own.identity, async ({ tx, afterCommit }) => {
-      afterCommit(() => acts.push('acted'));
-      await describeIt(tx, own, 'rolled back');
-      await tx.$queryRaw`SELECT 1 / 0`.catch(() => undefined);
-    });
-    await expect(work).rejects.toThrow('rolled back instead of committed');
-    expect(acts).toEqual([]);
-    expect(await description(own)).toBeNull();
-  });
-});
-
-describe('transactions that lose against others', () => {
-  const describeIt = (tx: Tx, { subscriptionId, identity: { organizationId } }: Organization, text: string) =>
-    tx.$queryRaw`UPDATE webhook_subscriptions SET description = ${text}
-      WHERE organization_id = ${organizationId}::uuid AND id = ${subscriptionId}::uuid`;
-
-  it('are run again after a deadlock, and act once', async () => {
-    const own = at(4);
-    const acts: string[] = [];
-    let runs = 0;
-    const bothHoldOne = Promise.withResolvers<void>();
-    const waitForOther = () => {
-      if (++runs === 2) bothHoldOne.resolve();
-      return bothHoldOne.promise;
-    };
-    const lock = (tx: Tx, key: number) => tx.$queryRaw`SELECT pg_advisory_xact_lock(99, ${key}::int)::text`;
-    const both = [
-      [1, 2],
-      [2, 1],
-    ].map(([first = 0, second = 0]) =>
-      tenancy.write(own.identity, async ({ tx, afterCommit }) => {
-        afterCommit(() => acts.push(`acted after ${first}`));
-        await lock(tx, first);
-        await waitForOther();
-        await lock(tx, second);
-        return first;
-      }),
-    );
-    expect(await Promise.all(both)).toEqual([1, 2]);
-    expect(runs).toBe(3);
-    expect(acts.toSorted()).toEqual(['acted after 1', 'acted after 2']);
-  });
-
-  it('are given up after three repeats: UNAVAILABLE, and nothing was done', async () => {
-    const own = at(4);
-    let runs = 0;
-    const work = tenancy.write(own.identity, async ({ tx }) => {
-      runs += 1;
-      await describeIt(tx, own, 'never committed');
-      await tx.$executeRaw`DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END $$`;
-    });
-    await expect(work).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterSeconds: 1 });
-    expect(runs).toBe(4);
-    const [row] = await query(
-      database.ownerUrl,
-      'SELECT description FROM webhook_subscriptions WHERE id = $1',
-      [own.subscriptionId],
-    );
-    expect(row?.['description']).toBeNull();
-  });
-
-  it('are not run again after any other error', async () => {
-    let runs = 0;
-    const work = tenancy.write(at(4).identity, async ({ tx }) => {
-      runs += 1;
-      await tx.$queryRaw`SELECT 1 / 0`;
-    });
-    await expect(work).rejects.toThrow('division by zero');
-    expect(runs).toBe(1);
+    expect(await descriptionOf(database.ownerUrl, at(0))).toBeNull();
   });
 });
 

@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { Prisma } from '../../../src/generated/prisma/client.ts';
+import { createTenancy, type Tenancy, type Tx } from '../../../src/platform/database/tenancy.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { createOrganization, describeSubscription, descriptionOf, type Organization } from './tenants.ts';
+
+let database: TestDatabase;
+let tenancy: Tenancy;
+let own: Organization;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  tenancy = open();
+});
+beforeEach(async () => {
+  own = await createOrganization(database.ownerUrl);
+});
+afterAll(async () => {
+  await tenancy.close();
+  await database.drop();
+});
+
+function open(options: { readonly maxConnections?: number; readonly limitMs?: number } = {}): Tenancy {
+  const url = database.urls.tenantUrl;
+  return createTenancy({ url, maxConnections: 2, onIdleError: () => undefined, ...options });
+}
+
+const description = (of: Organization) => descriptionOf(database.ownerUrl, of);
+
+describe('a write', () => {
+  it('acts after its commit, in order, when others see what was written', async () => {
+    const acts: unknown[] = [];
+    await tenancy.write(own.identity, async ({ tx, afterCommit }) => {
+      afterCommit(() => acts.push('first'));
+      await describeSubscription(tx, own, 'committed');
+      afterCommit(() => acts.push(description(own)));
+      expect(acts).toEqual([]);
+      expect(await description(own)).toBeNull();
+    });
+    expect(acts[0]).toBe('first');
+    expect(await acts[1]).toBe('committed');
+  });
+
+  it('does nothing, and does not act, when its work throws', async () => {
+    const acts: string[] = [];
+    const work = tenancy.write(own.identity, async ({ tx, afterCommit }) => {
+      afterCommit(() => acts.push('acted'));
+      await describeSubscription(tx, own, 'rolled back');
+      throw new Error('changed its mind');
+    });
+    await expect(work).rejects.toThrow('changed its mind');
+    expect(acts).toEqual([]);
+    expect(await description(own)).toBeNull();
+  });
+
+  it('does not act, and fails, when a statement failed although the work went on', async () => {
+    const acts: string[] = [];
+    const work = tenancy.write(own.identity, async ({ tx, afterCommit }) => {
+      afterCommit(() => acts.push('acted'));
+      await describeSubscription(tx, own, 'rolled back');
+      await tx.$queryRaw`SELECT 1 / 0`.catch(() => undefined);
+    });
+    await expect(work).rejects.toThrow('rolled back instead of committed');
+    expect(acts).toEqual([]);
+    expect(await description(own)).toBeNull();
+  });
+});
+
+describe('transactions that lose against others', () => {
+  it('are run again after a deadlock, and act once', async () => {
+    const acts: string[] = [];
+    let runs = 0;
+    const bothHoldOne = Promise.withResolvers<void>();
+    const waitForOther = () => {
+      if (++runs === 2) bothHoldOne.resolve();
+      return bothHoldOne.promise;
+    };
+    const lock = (tx: Tx, key: number) => tx.$queryRaw`SELECT pg_advisory_xact_lock(99, ${key}::int)::text`;
+    const both = [
+      [1, 2],
+      [2, 1],
+    ].map(([first = 0, second = 0]) =>
+      tenancy.write(own.identity, async ({ tx, afterCommit }) => {
+        afterCommit(() => acts.push(`acted after ${first}`));
+        await lock(tx, first);
+        await waitForOther();
+        await lock(tx, second);
+        return first;
+      }),
+    );
+    expect(await Promise.all(both)).toEqual([1, 2]);
+    expect(runs).toBe(3);
+    expect(acts.toSorted()).toEqual(['acted after 1', 'acted after 2']);
+  });
+
+  it('are given up after three repeats: UNAVAILABLE, and nothing was done', async () => {
+    let runs = 0;
+    const work = tenancy.write(own.identity, async ({ tx }) => {
+      runs += 1;
+      await describeSubscription(tx, own, 'never committed');
+      await tx.$executeRaw`DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END $$`;
+    });
+    await expect(work).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterSeconds: 1 });
+    expect(runs).toBe(4);
+    expect(await description(own)).toBeNull();
+  });
+
+  it('are not run again after any other error', async () => {
+    let runs = 0;
+    const work = tenancy.write(own.identity, async ({ tx }) => {
+      runs += 1;
+      await tx.$queryRaw`SELECT 1 / 0`;
+    });
+    await expect(work).rejects.toThrow('division by zero');
+    expect(runs).toBe(1);
+  });
+});
+
+describe('a transaction', () => {
+  const lock = (tx: Tx) => tx.rows(Prisma.sql`SELECT pg_advisory_xact_lock(99, 7)::text`);
+
+  it('is begun and ended once, however SQL by hand and models of Prisma take turns in it', async () => {
+    const seen = await tenancy.write(own.identity, async ({ tx }) => {
+      const number = () => tx.rows<{ id: string }>(Prisma.sql`SELECT pg_current_xact_id()::text AS id`);
+      const first = await number();
+      await describeSubscription(tx, own, 'by Prisma');
+      return [first, await tx.$queryRaw`SELECT pg_current_xact_id()::text AS id`, await number()];
+    });
+    expect(seen[1]).toEqual(seen[0]);
+    expect(seen[2]).toEqual(seen[0]);
+    expect(await description(own)).toBe('by Prisma');
+  });
+
+  it('is given up after its limit: UNAVAILABLE, nothing was done, and its connection is replaced', async () => {
+    const limited = open({ maxConnections: 1, limitMs: 100 });
+    onTestFinished(() => limited.close());
+    const isHeld = Promise.withResolvers<void>();
+    const isDone = Promise.withResolvers<void>();
+    const other = tenancy.write(own.identity, async ({ tx }) => {
+      await lock(tx);
+      isHeld.resolve();
+      await isDone.promise;
+    });
+    await isHeld.promise;
+    const late = limited.write(own.identity, async ({ tx }) => {
+      await describeSubscription(tx, own, 'late');
+      await lock(tx);
+    });
+    await expect(late).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('0.1 s'),
+    });
+    isDone.resolve();
+    await other;
+    const found = await limited.read(own.identity, (tx) => tx.webhookSubscription.findMany());
+    expect(found.map((one) => one.description)).toEqual([null]);
+  });
+
+  it('answers nothing to a statement that comes after its end', async () => {
+    let kept: Tx | undefined;
+    await tenancy.read(own.identity, async (tx) => {
+      kept = tx;
+    });
+    const late = kept?.rows(Prisma.sql`SELECT 1`);
+    await expect(late).rejects.toThrow('after the end of its transaction');
+    await expect(kept?.webhookSubscription.findMany()).rejects.toThrow('after the end of its transaction');
+  });
+});
