@@ -9,12 +9,13 @@ import type { Viewer } from '../accounts/viewer.ts';
 import { createBoundedMemory } from '../lib/bounded-memory.ts';
 import type { Clock } from '../lib/clock.ts';
 import { sha256 } from '../lib/crypto.ts';
+import { gather } from '../lib/gather.ts';
 import { translateDatabaseError } from '../platform/database/unavailable.ts';
 import { ACCESS_TOKEN_TYPE } from './access-token.ts';
 import { BearerError } from './bearer.ts';
 import { commonScopes } from './client-settings.ts';
 import { SIGNING_ALGORITHMS, type SigningKeys } from './signing-key.ts';
-import { type HeldToken, type LiveToken, selectHeldTokens, selectLiveToken } from './token-statements.ts';
+import { type LiveToken, selectLiveTokens, type TokenKey } from './token-statements.ts';
 
 export type AccessTokenClaims = z.infer<typeof CLAIMS>;
 
@@ -50,13 +51,15 @@ const CLAIMS = z.object({
 // The bounds of what is recalled: one entry is about 400 bytes, and a withdrawn key is noticed within a minute.
 const MAX_VERIFIED = 5_000;
 const VERIFIED_FOR_MS = 60_000;
+const TOGETHER = { concurrency: 2, maxKeys: 100 };
 
 /** Verifies the access tokens of one issuer. */
 export function createAccessTokenVerifier(deps: AccessTokenVerifierDeps): AccessTokenVerifier {
   const readClaims = createClaimsReader(deps);
+  const findLive = createLiveTokenFinder(deps);
   const find = async (token: string): Promise<VerifiedAccessToken> => {
     const claims = await readClaims(token);
-    const live = await findLive(deps, claims);
+    const live = await findLive({ organizationId: claims.org, id: claims.jti });
     if (live?.clientId !== claims.client_id || (live.userId ?? claims.client_id) !== claims.sub) {
       throw invalidToken();
     }
@@ -117,31 +120,49 @@ async function findKey(signingKeys: SigningKeys, header: JWTHeaderParameters) {
   return key;
 }
 
-/** Asked on every request, so that what was ended is refused from the next one on. */
-async function findLive(
-  { pool, clock }: AccessTokenVerifierDeps,
-  { org, jti }: AccessTokenClaims,
-): Promise<LiveToken | undefined> {
+/** Asked on every request, so that what was ended is refused from the next one on; those of many requests together. */
+function createLiveTokenFinder({
+  pool,
+  clock,
+}: AccessTokenVerifierDeps): (token: TokenKey) => Promise<LiveToken | undefined> {
+  return gather(async (asked) => {
+    const found = await selectLive(pool, asked, clock.now());
+    return asked.map((token) => found.get(keyOf(token)));
+  }, TOGETHER);
+}
+
+async function selectLive(
+  pool: Pool,
+  asked: readonly TokenKey[],
+  now: Date,
+): Promise<ReadonlyMap<string, LiveToken>> {
   try {
-    const { rows } = await pool.query<LiveToken>(selectLiveToken(org, jti, clock.now()));
-    return rows[0];
+    const { rows } = await pool.query<LiveToken>(selectLiveTokens(asked, now));
+    return new Map(rows.map((token) => [keyOf(token), token]));
   } catch (error) {
     throw translateDatabaseError(error);
   }
+}
+
+function keyOf({ organizationId, id }: TokenKey): string {
+  return `${organizationId}:${id}`;
 }
 
 async function findHeld(
   { pool, clock }: AccessTokenVerifierDeps,
   viewers: readonly Viewer[],
 ): Promise<ReadonlySet<Viewer>> {
-  const asked = viewers.filter((viewer) => viewer.tokenId !== null);
-  const { rows } = await pool.query<HeldToken>(selectHeldTokens(asked, clock.now()));
-  const held = new Map(rows.map((token) => [token.id, token]));
-  return new Set(asked.filter((viewer) => isAsBefore(viewer, held.get(viewer.tokenId ?? ''))));
+  const asked = viewers.flatMap((viewer) =>
+    viewer.tokenId === null ? [] : [{ viewer, organizationId: viewer.organizationId, id: viewer.tokenId }],
+  );
+  const found = await selectLive(pool, asked, clock.now());
+  return new Set(
+    asked.filter((token) => isAsBefore(token.viewer, found.get(keyOf(token)))).map(({ viewer }) => viewer),
+  );
 }
 
 /** A role that changed, or a scope that the client lost, ends what was let in under them. */
-function isAsBefore({ role, scopes }: Viewer, token: HeldToken | undefined): boolean {
+function isAsBefore({ role, scopes }: Viewer, token: LiveToken | undefined): boolean {
   if (token === undefined || token.role !== role) return false;
   const left = commonScopes(token.clientScopes, token.scopes);
   return (scopes ?? []).every((scope) => left.includes(scope));

@@ -1,9 +1,11 @@
 /** The SQL that finds and ends access and refresh tokens. Statements on the way of a request are named: planned once. */
 import type { QueryConfig } from 'pg';
-import type { Viewer } from '../accounts/viewer.ts';
 import type { TenantRole } from '../platform/database/tenant-pool.ts';
 
-export type LiveToken = {
+/** Which token is meant. */
+export type TokenKey = { readonly organizationId: string; readonly id: string };
+
+export type LiveToken = TokenKey & {
   readonly clientId: string;
   /** Null: the client acts for its organization. */
   readonly userId: string | null;
@@ -26,29 +28,16 @@ const IS_LIVE = `t.revoked_at IS NULL
   AND CASE WHEN t.user_id IS NULL THEN t.grant_id IS NULL ELSE u.id = t.user_id END`;
 const ROLE = `coalesce(m.role::text, 'CLIENT')`;
 
-/** The token, while nothing of what entitles it was ended; in the one partition that its id lies in. */
-export function selectLiveToken(organizationId: string, id: string, now: Date): QueryConfig {
+/** Of these tokens, those of which nothing that entitles them was ended; each in the one partition that its id lies in. */
+export function selectLiveTokens(keys: readonly TokenKey[], now: Date): QueryConfig {
   return {
-    name: 'oauth_live_token',
-    text: `SELECT c.client_id AS "clientId", t.user_id AS "userId", ${ROLE} AS role, t.scopes, c.scopes AS "clientScopes",
-             t.expires_at AS "expiresAt"
-           FROM ${LIVE_TOKENS}
-           WHERE t.organization_id = $1 AND t.id = $2 AND t.expires_at > $3 AND ${IS_LIVE}`,
-    values: [organizationId, id, now],
-  };
-}
-
-export type HeldToken = Pick<LiveToken, 'role' | 'scopes' | 'clientScopes'> & { readonly id: string };
-
-/** The same for the tokens of many viewers. */
-export function selectHeldTokens(viewers: readonly Viewer[], now: Date): QueryConfig {
-  return {
-    name: 'oauth_held_tokens',
-    text: `SELECT t.id, ${ROLE} AS role, t.scopes, c.scopes AS "clientScopes"
+    name: 'oauth_live_tokens',
+    text: `SELECT t.organization_id AS "organizationId", t.id, c.client_id AS "clientId", t.user_id AS "userId", ${ROLE} AS role,
+             t.scopes, c.scopes AS "clientScopes", t.expires_at AS "expiresAt"
            FROM unnest($1::uuid[], $2::uuid[]) AS asked (organization_id, token_id), ${LIVE_TOKENS}
            WHERE t.organization_id = asked.organization_id AND t.id = asked.token_id
              AND t.expires_at > $3 AND ${IS_LIVE}`,
-    values: [viewers.map(({ organizationId }) => organizationId), viewers.map(({ tokenId }) => tokenId), now],
+    values: [keys.map(({ organizationId }) => organizationId), keys.map(({ id }) => id), now],
   };
 }
 
