@@ -1,4 +1,5 @@
 /** One timer for any number of time limits of one length: what starts first ends first, so only the oldest is watched. */
+import { createQueue } from '../../lib/queue.ts';
 
 export type Expirable = {
   /** On the clock of `performance.now()`. */
@@ -9,9 +10,8 @@ export type Expirable = {
 };
 
 export type Deadlines = {
-  /** Watches an entry until `remove`. Entries are added when their time begins. */
-  readonly add: (entry: Expirable) => void;
-  readonly remove: (entry: Expirable) => void;
+  /** Watches an entry until the function that it answers is called. Entries are added when their time begins. */
+  readonly add: (entry: Expirable) => () => void;
   readonly size: () => number;
   readonly stop: () => void;
 };
@@ -26,7 +26,6 @@ export function createDeadlines(): Deadlines {
   };
   return {
     add: (entry) => ofLength(entry.timeoutMs).add(entry),
-    remove: (entry) => ofLength(entry.timeoutMs).remove(entry),
     size: () => [...lengths.values()].reduce((sum, entries) => sum + entries.size(), 0),
     stop: () => {
       for (const entries of lengths.values()) entries.stop();
@@ -35,16 +34,15 @@ export function createDeadlines(): Deadlines {
 }
 
 function createDeadlinesOfOneLength(): Deadlines {
-  // A Set keeps the order in which entries came, and forgets one at any place in constant time.
-  const entries = new Set<Expirable>();
+  const entries = createQueue<Expirable>();
   let timer: NodeJS.Timeout | undefined;
 
   const expireDue = () => {
     timer = undefined;
     const now = performance.now();
-    for (const entry of entries) {
+    for (let entry = entries.first(); entry !== undefined; entry = entries.first()) {
       if (entry.deadlineMs > now) return watch(entry, now);
-      entries.delete(entry);
+      entries.shift();
       entry.expire();
     }
   };
@@ -54,13 +52,11 @@ function createDeadlinesOfOneLength(): Deadlines {
   };
   return {
     add: (entry) => {
-      entries.add(entry);
+      const remove = entries.push(entry);
       if (timer === undefined) watch(entry, performance.now());
+      return remove;
     },
-    remove: (entry) => {
-      entries.delete(entry);
-    },
-    size: () => entries.size,
+    size: entries.size,
     stop: () => {
       clearTimeout(timer);
     },

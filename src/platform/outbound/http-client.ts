@@ -74,12 +74,12 @@ export function createOutbound(options: OutboundOptions): Outbound {
     const own = timeoutMs === undefined ? limits : { ...limits, timeoutMs };
     return new Promise((resolve) => {
       const exchange = new Exchange({ target: target.target, options: sent }, own, (_, result) => {
-        deadlines.remove(exchange);
+        forgetDeadline();
         if (result.kind === 'error') transport.forget(exchange);
         resolve(result);
         if (isClosing && deadlines.size() === 0) closing.resolve();
       });
-      deadlines.add(exchange);
+      const forgetDeadline = deadlines.add(exchange);
       transport.send(exchange);
     });
   };
