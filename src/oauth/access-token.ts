@@ -5,12 +5,14 @@
 import { CompactSign } from 'jose';
 import type { Pool } from 'pg';
 import type { Clock } from '../lib/clock.ts';
+import { gather } from '../lib/gather.ts';
 import type { AuthenticatedClient, Client } from './client.ts';
 import type { SigningKeys } from './signing-key.ts';
-import { insertAccessToken } from './statements.ts';
+import { type AccessTokenClaim, insertAccessTokens } from './statements.ts';
 
 export const ACCESS_TOKEN_TTL_SECONDS = 3_600;
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
+const TOGETHER = { concurrency: 2, maxKeys: 100 };
 
 /** A successful answer of the token endpoint (RFC 6749 5.1). */
 export type TokenResponse = {
@@ -62,11 +64,23 @@ export type AccessTokensDeps = {
 
 /** Issues the access tokens of one issuer. */
 export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
+  const store = createStore(deps.pool);
   return {
     draft: () => draft(deps),
     sign: (token, subject) => sign(deps, token, subject),
-    issueToClient: (client, scopes) => issueToClient(deps, client, scopes),
+    issueToClient: (client, scopes) => issueToClient(deps, store, client, scopes),
   };
+}
+
+/** Stores a token; false, and nothing stored, when its client is not entitled to it. Those of many requests together. */
+type Store = (claim: AccessTokenClaim) => Promise<boolean>;
+
+function createStore(pool: Pool): Store {
+  return gather(async (claims) => {
+    const { rows } = await pool.query<{ id: string }>(insertAccessTokens(claims));
+    const stored = new Set(rows.map(({ id }) => id));
+    return claims.map(({ token }) => stored.has(token.id));
+  }, TOGETHER);
 }
 
 /** Times in whole seconds, as a JWT has them. */
@@ -81,24 +95,19 @@ function draft({ clock, newId }: AccessTokensDeps): AccessTokenDraft {
 
 async function issueToClient(
   deps: AccessTokensDeps,
+  store: Store,
   client: AuthenticatedClient,
   scopes: readonly string[],
 ): Promise<TokenResponse | undefined> {
-  const token = draft(deps);
-  const row = {
-    organizationId: client.organizationId,
-    id: token.id,
-    clientRef: client.id,
-    scopes,
-    expiresAt: token.expiresAt,
-  };
+  const { id, expiresAt, ...times } = draft(deps);
+  const token = { organizationId: client.organizationId, id, clientRef: client.id, scopes, expiresAt };
   const belief = { grantType: 'client_credentials', client, now: deps.clock.now() };
   // Side by side: a token whose row is refused is dropped, and a row without a token entitles nobody.
-  const [response, stored] = await Promise.all([
-    sign(deps, token, { client, userId: null, scopes }),
-    deps.pool.query(insertAccessToken(row, belief)),
+  const [response, isStored] = await Promise.all([
+    sign(deps, { id, expiresAt, ...times }, { client, userId: null, scopes }),
+    store({ token, belief }),
   ]);
-  return stored.rowCount === 1 ? response : undefined;
+  return isStored ? response : undefined;
 }
 
 async function sign(

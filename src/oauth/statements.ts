@@ -85,33 +85,43 @@ export type NewAccessToken = {
   readonly expiresAt: Date;
 };
 
+/** A token to be stored, and what entitles the client to it. */
+export type AccessTokenClaim = { readonly token: NewAccessToken; readonly belief: Belief };
+
 /**
- * Stores a token if all that entitles the client to it is true at this moment; no row otherwise. Three lookups by
- * primary key or index and one insert. The commit does not wait for the disk: a token row that a crash loses
- * is a token that is refused, and its client asks for another.
+ * Stores each token if all that entitles its client to it is true at this moment, and answers their ids; no row for any
+ * other. Three lookups by primary key or index and one insert each. The commit does not wait for the disk: a token row
+ * that a crash loses is a token that is refused, and its client asks for another.
  */
-export function insertAccessToken(token: NewAccessToken, belief: Belief): QueryConfig {
+export function insertAccessTokens(claims: readonly AccessTokenClaim[]): QueryConfig {
   return {
-    name: 'oauth_issue_access_token',
+    name: 'oauth_issue_access_tokens',
     text: `INSERT INTO oauth_access_tokens (organization_id, id, client_ref, scopes, expires_at)
-           SELECT c.organization_id, $3, c.id, $4, $5
-           FROM set_config('synchronous_commit', 'off', true), oauth_clients c
-           WHERE c.organization_id = $1 AND c.id = $2 AND c.status = 'APPROVED'
-             AND $6 = ANY (c.grant_types) AND c.scopes = $7
-             AND EXISTS (SELECT FROM oauth_client_secrets s
+           SELECT c.organization_id, t.id, c.id, t.scopes, t.expires_at
+           FROM set_config('synchronous_commit', 'off', true),
+             json_to_recordset($1::json) AS t (organization_id uuid, id uuid, client_ref uuid, scopes text[], expires_at timestamptz,
+               grant_type text, client_scopes text[], secret_hash text, now timestamptz)
+           JOIN oauth_clients c ON c.organization_id = t.organization_id AND c.id = t.client_ref AND c.status = 'APPROVED'
+             AND t.grant_type = ANY (c.grant_types) AND c.scopes = t.client_scopes
+           WHERE EXISTS (SELECT FROM oauth_client_secrets s
                          WHERE s.organization_id = c.organization_id AND s.client_ref = c.id
-                           AND s.hash = $8 AND (s.expires_at IS NULL OR s.expires_at > $9))`,
-    values: [
-      token.organizationId,
-      token.clientRef,
-      token.id,
-      token.scopes,
-      token.expiresAt,
-      belief.grantType,
-      belief.client.scopes,
-      belief.client.usedSecretHash,
-      belief.now,
-    ],
+                           AND s.hash = decode(t.secret_hash, 'hex') AND (s.expires_at IS NULL OR s.expires_at > t.now))
+           RETURNING id`,
+    values: [JSON.stringify(claims.map(claimRecord))],
+  };
+}
+
+function claimRecord({ token, belief: { client, grantType, now } }: AccessTokenClaim) {
+  return {
+    organization_id: token.organizationId,
+    id: token.id,
+    client_ref: token.clientRef,
+    scopes: token.scopes,
+    expires_at: token.expiresAt,
+    grant_type: grantType,
+    client_scopes: client.scopes,
+    secret_hash: client.usedSecretHash?.toString('hex'),
+    now,
   };
 }
 

@@ -264,3 +264,26 @@ test('A secret that is taken away while two hundred ask: none that asks afterwar
   await asking;
   expect((await harness.post(GRANT, basic(machine.clientId, machine.secret))).status).toBe(401);
 });
+
+test('What many ask for at once is decided for each of them: the suspended get nothing, the others their own (rule 36)', async () => {
+  const machines = await Promise.all(times(6, () => harness.addClient()));
+  const forms = times(10, () => machines.map((machine) => ({ ...GRANT, ...inBody(machine) }))).flat();
+  await atOnce('/api/oauth/token', forms); // Both servers remember all of them.
+  const isSuspended = (index: number) => index % machines.length < 3;
+  const suspended = machines.filter((_, index) => isSuspended(index)).map(({ id }) => id);
+  await harness.owner.query(`UPDATE oauth_clients SET status = 'SUSPENDED' WHERE id = ANY ($1::uuid[])`, [
+    suspended,
+  ]);
+  const answers = await atOnce('/api/oauth/token', forms);
+  expect(answers.map(({ status }) => status)).toEqual(
+    forms.map((_, index) => (isSuspended(index) ? 400 : 200)),
+  );
+  const viewers = await Promise.all(
+    won(answers).map(({ body }) =>
+      harness.callResource('/viewer', { authorization: `Bearer ${String(body['access_token'])}` }),
+    ),
+  );
+  expect(viewers.map(({ body }) => body['clientId'])).toEqual(
+    forms.filter((_, index) => !isSuspended(index)).map((form) => form.client_id),
+  );
+});
