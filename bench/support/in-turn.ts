@@ -8,13 +8,23 @@ export type InTurn = {
   readonly product: () => Promise<number>;
   readonly peer: () => Promise<number>;
   readonly rounds: number;
+  /** How often each is run before: until what runs has been compiled. Once, if left out. */
+  readonly warmUps?: number;
   readonly report: (line: string) => void;
 };
 
 /** Warms both up, then measures them in turn. */
-export async function measureInTurn({ product, peer, rounds, report }: InTurn): Promise<readonly Round[]> {
-  await product();
-  await peer();
+export async function measureInTurn({
+  product,
+  peer,
+  rounds,
+  warmUps = 1,
+  report,
+}: InTurn): Promise<readonly Round[]> {
+  for (let number = 1; number <= warmUps; number += 1) {
+    await product();
+    await peer();
+  }
   const measured: Round[] = [];
   for (let number = 1; number <= rounds; number += 1) {
     const [ours, theirs] = [await product(), await peer()];

@@ -1,34 +1,50 @@
 /** Gathers the keys that resolvers ask for at the same time, and loads them together. */
 
-/** Asks for one key; undefined when there is nothing under it. What was asked before is answered from memory. */
-export type Batch<V> = (key: string) => Promise<V | undefined>;
+export type Batch<V> = {
+  /** Asks for one key; undefined when there is nothing under it. What is known is answered at once. */
+  (key: string): V | undefined | Promise<V | undefined>;
+  /** Loads these keys, so that they are known. */
+  readonly load: (keys: readonly string[]) => Promise<void>;
+};
 
 /** At most so many keys are loaded at once; the rest follows in a second statement. */
 const MAX_KEYS = 1_000;
 
-/** `load` is given distinct keys and answers what it finds. */
-export function createBatch<V>(load: (keys: readonly string[]) => Promise<ReadonlyMap<string, V>>): Batch<V> {
-  const known = new Map<string, Promise<V | undefined>>();
-  let waiting: Map<string, PromiseWithResolvers<V | undefined>> | undefined;
+type Waiting<V> = Map<string, PromiseWithResolvers<V | undefined>>;
+type Known<V> = Map<string, V | undefined | Promise<V | undefined>>;
+type Load<V> = (keys: readonly string[]) => Promise<ReadonlyMap<string, V>>;
 
-  const gather = (): Map<string, PromiseWithResolvers<V | undefined>> => {
-    const gathered = new Map<string, PromiseWithResolvers<V | undefined>>();
+/** `load` is given distinct keys and answers what it finds. */
+export function createBatch<V>(load: Load<V>): Batch<V> {
+  const known: Known<V> = new Map();
+  let waiting: Waiting<V> | undefined;
+
+  const gather = (): Waiting<V> => {
+    const gathered: Waiting<V> = new Map();
     afterPendingPromises(() => {
       if (waiting === gathered) waiting = undefined;
-      void settle(gathered, load);
+      void settle(gathered, known, load);
     });
     return gathered;
   };
-
-  return (key) => {
-    const before = known.get(key);
-    if (before !== undefined) return before;
+  const ask = (key: string) => {
+    if (known.has(key)) return known.get(key);
     if (waiting === undefined || waiting.size >= MAX_KEYS) waiting = gather();
     const deferred = Promise.withResolvers<V | undefined>();
     waiting.set(key, deferred);
     known.set(key, deferred.promise);
     return deferred.promise;
   };
+  return Object.assign(ask, {
+    load: async (keys: readonly string[]) => {
+      const fresh = [...new Set(keys)].filter((key) => !known.has(key));
+      for (let from = 0; from < fresh.length; from += MAX_KEYS) {
+        const some = fresh.slice(from, from + MAX_KEYS);
+        const found = await load(some);
+        for (const key of some) known.set(key, found.get(key));
+      }
+    },
+  });
 }
 
 /** Batches that differ in their arguments, one for each distinct value of them. */
@@ -49,13 +65,13 @@ function afterPendingPromises(act: () => void): void {
   void Promise.resolve().then(() => process.nextTick(act));
 }
 
-async function settle<V>(
-  waiting: ReadonlyMap<string, PromiseWithResolvers<V | undefined>>,
-  load: (keys: readonly string[]) => Promise<ReadonlyMap<string, V>>,
-): Promise<void> {
+async function settle<V>(waiting: Waiting<V>, known: Known<V>, load: Load<V>): Promise<void> {
   try {
     const found = await load([...waiting.keys()]);
-    for (const [key, { resolve }] of waiting) resolve(found.get(key));
+    for (const [key, { resolve }] of waiting) {
+      known.set(key, found.get(key));
+      resolve(found.get(key));
+    }
   } catch (error) {
     for (const { reject } of waiting.values()) reject(error);
   }

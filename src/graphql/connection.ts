@@ -68,8 +68,13 @@ export function parsePage({ first, after, last, before }: PageArguments): PageRe
 /** How many are asked for; throws `VALIDATION` for less than 0 or more than 100. */
 export function parseSize(name: string, size: number | null | undefined, whenLeftOut = DEFAULT_SIZE): number {
   const wanted = size ?? whenLeftOut;
-  if (wanted >= 0 && wanted <= MAX_SIZE) return wanted;
+  if (isSize(wanted)) return wanted;
   throw fault(name, `Expected 0 to ${MAX_SIZE}, not ${wanted}.`);
+}
+
+/** Whether so many may be asked for. */
+export function isSize(wanted: number): boolean {
+  return wanted >= 0 && wanted <= MAX_SIZE;
 }
 
 /** Makes the connection of a page; `idOf` is the id that the list is sorted by. */

@@ -167,6 +167,43 @@ test.for([101, -1])('a nested list of %i is refused', async (first) => {
   });
 });
 
+describe('What is asked of the deliveries of a page is loaded with it', () => {
+  const ask = async (query: string, variables: object = {}) => {
+    const answers: unknown[] = [];
+    const { count } = await countStatements(async () => {
+      answers.push((await post(server, 'north', { query, variables })).data);
+    });
+    return { count, text: JSON.stringify(answers) };
+  };
+  const PAGE = 'organization { deliveries(first: 3)';
+
+  test('under nodes and edges, through fragments, with variables and aliases', async () => {
+    const { count, text } = await ask(
+      `query ($first: Int!) { ${PAGE} { nodes { ...Asked } edges { node { ... on Delivery { to: subscription { id } } } } } } }
+       fragment Asked on Delivery { last: attempts(first: $first) { number } }`,
+      { first: 1 },
+    );
+    expect(count).toBe(3);
+    expect(text.match(/"last":\[{"number":4}\]/g)).toHaveLength(3);
+    expect(text.match(/"to":{"id":"/g)).toHaveLength(3);
+  });
+
+  test('and nothing that is not asked', async () => {
+    const query = `query ($not: Boolean!) { ${PAGE} { nodes { id attempts @skip(if: $not) { number } } pageInfo { hasNextPage } } } }`;
+    expect((await ask(query, { not: true })).count).toBe(1);
+    expect((await ask(query, { not: false })).count).toBe(2);
+  });
+
+  test('what cannot be asked is refused where it is asked', async () => {
+    const query = `{ ${PAGE} { nodes { attempts(first: 101) { number } } } } }`;
+    const { errors } = await post(server, 'north', { query });
+    expect(errors?.[0]).toMatchObject({
+      message: 'first: Expected 0 to 100, not 101.',
+      path: ['organization', 'deliveries', 'nodes', expect.any(Number), 'attempts'],
+    });
+  });
+});
+
 describe('One read-only transaction per operation (convention 12)', () => {
   test('is opened by the first read, and only once', async () => {
     const opened = vi.spyOn(server.tenancy, 'read');

@@ -1,9 +1,13 @@
 /** Deliveries: one event to one webhook subscription. */
-import { DeliveryStatus, type WebhookSubscription } from '../../generated/prisma/client.ts';
+
+import { isPromise } from 'graphql-yoga';
+import { type Delivery, DeliveryStatus, type WebhookSubscription } from '../../generated/prisma/client.ts';
 import { uuidTime } from '../../lib/ids.ts';
 import type { Builder } from '../builder.ts';
-import { parseSize } from '../connection.ts';
+import { DEFAULT_SIZE, isSize, parseSize } from '../connection.ts';
 import { globalId } from '../global-id.ts';
+import type { Loaders } from '../loaders.ts';
+import type { AskedField } from '../look-ahead.ts';
 
 /** Registers Delivery and its connection. */
 export function addDelivery(builder: Builder): void {
@@ -63,16 +67,17 @@ function addRelations(builder: Builder): void {
     subscription: t.field({
       type: 'WebhookSubscription',
       description: 'The webhook subscription, even if it was deleted meanwhile.',
-      resolve: async ({ subscriptionId }, _args, { features }) =>
-        requireSubscription(await features().loaders.subscription(subscriptionId), subscriptionId),
+      resolve: ({ subscriptionId }, _args, { features }) =>
+        once(features().loaders.subscription(subscriptionId), (subscription) =>
+          requireSubscription(subscription, subscriptionId),
+        ),
     }),
     attempts: t.field({
       type: ['DeliveryAttempt'],
       description: 'The attempts, first one first. If there are more than `first`, the latest of them.',
-      args: { first: t.arg.int({ defaultValue: 20, description: 'How many: 0 to 100.' }) },
-      resolve: async ({ id }, { first }, { features }) => [
-        ...((await features().loaders.attemptsOf(parseSize('first', first))(id)) ?? []),
-      ],
+      args: { first: t.arg.int({ defaultValue: DEFAULT_SIZE, description: 'How many: 0 to 100.' }) },
+      resolve: ({ id }, { first }, { features }) =>
+        once(features().loaders.attemptsOf(parseSize('first', first))(id), (attempts = []) => [...attempts]),
     }),
     replayOf: t.field({
       type: 'Delivery',
@@ -89,4 +94,28 @@ function addRelations(builder: Builder): void {
 function requireSubscription(subscription: WebhookSubscription | undefined, id: string): WebhookSubscription {
   if (subscription === undefined) throw new Error(`The webhook subscription ${id} of a delivery is gone.`);
   return subscription;
+}
+
+/** What becomes of a value: at once, if it is there. */
+function once<T, R>(value: T | Promise<T>, act: (value: T) => R): R | Promise<R> {
+  return isPromise(value) ? value.then(act) : act(value);
+}
+
+/**
+ * Loads what is asked of each of these deliveries, so that it is there when they are resolved: hundreds of promises less
+ * for a page. What cannot be loaded is asked for again where it is needed, and fails there.
+ */
+export async function loadAhead(
+  deliveries: readonly Delivery[],
+  asked: readonly AskedField[],
+  { subscription, attemptsOf }: Pick<Loaders, 'subscription' | 'attemptsOf'>,
+): Promise<void> {
+  const loads = asked.flatMap(({ name, argument }) => {
+    if (name === 'subscription')
+      return subscription.load(deliveries.map(({ subscriptionId }) => subscriptionId));
+    const first = argument('first') ?? DEFAULT_SIZE;
+    if (name !== 'attempts' || typeof first !== 'number' || !isSize(first)) return [];
+    return attemptsOf(first).load(deliveries.map(({ id }) => id));
+  });
+  await Promise.allSettled(loads);
 }

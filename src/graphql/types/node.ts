@@ -46,7 +46,8 @@ export function addNode(builder: Builder): void {
   );
 }
 
-type Load = (features: Features, id: string) => Promise<object | null | undefined>;
+type Node = object | null | undefined;
+type Load = (features: Features, id: string) => Node | Promise<Node>;
 
 const LOAD: Readonly<Record<NodeType, Load>> = {
   AuditEntry: ({ context }, id) => findEntry(context, id),

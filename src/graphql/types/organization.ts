@@ -10,7 +10,9 @@ import type { Builder } from '../builder.ts';
 import { pageArguments, parsePage, toConnection } from '../connection.ts';
 import { requireViewer } from '../context.ts';
 import { globalId, localId } from '../global-id.ts';
+import { fieldsOfItems } from '../look-ahead.ts';
 import { given } from '../mutation.ts';
+import { loadAhead } from './delivery.ts';
 import { type DeliveryFilterInput, parseDeliveryFilter } from './delivery-filter.ts';
 
 /** Registers Organization and Query.organization. */
@@ -161,11 +163,12 @@ function addDeliveries(builder: Builder, filter: DeliveryFilterInput): void {
       description: 'Its deliveries, newest first.',
       type: 'DeliveryConnection',
       args: { filter: t.arg({ type: filter, description: 'Which ones.' }), ...pageArguments(t.arg) },
-      resolve: async (_organization, args, { features }) => {
-        const { context } = features();
+      resolve: async (_organization, args, { features }, info) => {
+        const { context, loaders } = features();
         const page = parsePage(args);
         const wanted = parseDeliveryFilter(args.filter);
         const deliveries = await listDeliveries(context, wanted, page);
+        await loadAhead(deliveries.items, fieldsOfItems(info), loaders);
         return toConnection(
           deliveries,
           page,

@@ -46,19 +46,20 @@ export function openTransaction(
     end(true);
   }, limitMs);
   const sendAhead = (sql: string): void => {
+    gatherWrites(client);
     client.query(sql).catch((error: Error) => {
       failure ??= error;
     });
   };
   const query: Transaction['query'] = async <Row extends QueryResultRow>(config: QueryConfig) => {
     if (!isOpen) throw failure ?? new Error('A statement came after the end of its transaction.');
+    gatherWrites(client);
     const result = await Promise.race([client.query<Row>(config), expired.promise]);
     // Without its BEGIN it would have run for nobody, and found nothing.
     if (failure !== undefined) throw failure;
     return result;
   };
 
-  gatherWrites(client);
   sendAhead(begin);
   return {
     client,
@@ -83,10 +84,11 @@ export function openTransaction(
   };
 }
 
-/** What is sent before the event loop turns leaves in one write: the BEGIN together with the first statement. */
+/** What is sent before the event loop turns leaves in one write: the BEGIN together with the first statements. */
 function gatherWrites(client: PoolClient): void {
   if (!(client instanceof Client)) return;
   const { stream } = client.connection;
+  if (stream.writableCorked > 0) return;
   stream.cork();
   process.nextTick(() => stream.uncork());
 }
