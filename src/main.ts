@@ -1,11 +1,13 @@
 /** Start and signals. */
 import type { Server } from 'node:http';
+import { flushCompileCache } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { announce } from './announce.ts';
 import { type App, startApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { systemClock } from './lib/clock.ts';
 import { AppError } from './lib/errors.ts';
+import { boundHeap } from './platform/heap.ts';
 import { createListener } from './platform/http/listener.ts';
 import { createLog, type Log } from './platform/log.ts';
 import { prepare } from './prepare.ts';
@@ -13,6 +15,7 @@ import { prepare } from './prepare.ts';
 // Longer than an attempt may take, so that a stop in good order is never cut short.
 const STOP_WITHIN_MS = 75_000;
 
+boundHeap();
 await main();
 
 async function main(): Promise<void> {
@@ -52,6 +55,8 @@ async function serve(config: Config, log: Log): Promise<void> {
   });
   // Last: who reads that it is ready may stop it at once.
   announce({ config, log, port, publicUrl, prepared });
+  // At an end in good order Node would do it by itself; who is killed has left it for the next start.
+  flushCompileCache();
 }
 
 function notYet(): Response {

@@ -42,7 +42,9 @@ describe('the systemd unit', () => {
   });
 
   it('takes its role from its name, and its secrets from files', () => {
-    expect(valuesOf('Environment')).toEqual(['NODE_ENV=production ROLE=%i']);
+    expect(valuesOf('Environment')).toEqual([
+      'NODE_ENV=production ROLE=%i NODE_COMPILE_CACHE=%C/optio-connect/%i',
+    ]);
     expect(valuesOf('EnvironmentFile')).toEqual(['/etc/optio-connect/env', '-/etc/optio-connect/%i.env']);
   });
 

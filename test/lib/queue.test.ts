@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
+import { array, assert, constantFrom, nat, oneof, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { createQueue, type Queue } from '../../src/lib/queue.ts';
 
@@ -34,9 +34,9 @@ function play(queue: Queue<number>, steps: readonly ('push' | 'shift' | number)[
 }
 
 test('a queue does what a Set of the same values does, whatever comes and leaves', () => {
-  const step = fc.oneof(fc.constantFrom('push' as const, 'shift' as const), fc.nat({ max: 30 }));
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+  const step = oneof(constantFrom('push' as const, 'shift' as const), nat({ max: 30 }));
+  assert(
+    property(array(step, { maxLength: 100 }), (steps) => {
       expect(play(createQueue(), steps)).toEqual(play(createModel(), steps));
     }),
   );

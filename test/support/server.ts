@@ -5,6 +5,7 @@ import { chmod, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import packageJson from '../../package.json' with { type: 'json' };
 import { scratchFolder } from './scratch-folder.ts';
 
 export type Credentials = { readonly id: string; readonly secret: string };
@@ -33,7 +34,11 @@ export type RunningServer = ServerProcess & {
 };
 
 export const MASTER_KEY: string = Buffer.alloc(32, 'optio flow key').toString('base64');
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const ROOT = new URL('../..', import.meta.url);
+const MAIN = fileURLToPath(new URL('src/main.ts', ROOT));
+const COMPILED = fileURLToPath(new URL('node_modules/.cache/compile', ROOT));
+/** What `npm start` gives to Node. */
+const [NODE_OPTIONS = ''] = /(?<=\bnode )--.*(?= src\/main\.ts$)/.exec(packageJson.scripts.start) ?? [];
 // As people read it, and as programs do in production.
 const READY = /\bready role=\w+ port=(\d+)|"port":(\d+),.*"message":"ready"/;
 
@@ -67,8 +72,8 @@ export async function createDataDirectory(): Promise<DataDirectory> {
 
 /** Runs a server with these settings and no others, whatever becomes of it. */
 export function runServer(environment: Environment): ServerProcess {
-  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
-  const child = spawn(process.execPath, [MAIN], {
+  const { PATH = '', NODE_COMPILE_CACHE = COMPILED } = process.env;
+  const child = spawn(process.execPath, [...NODE_OPTIONS.split(' '), MAIN], {
     env: { PATH, NODE_COMPILE_CACHE, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,

@@ -1,0 +1,36 @@
+/** What Node is told is the same however the server is started (docs/adr/0052). */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startServer } from '../support/server.ts';
+import { readText } from './repository.ts';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+const STARTS = [
+  ['package.json', /"start": ".*\bnode (.*) src\/main\.ts"/],
+  ['Dockerfile', /^CMD \["node", (.*), "src\/main\.ts"\]$/m],
+  ['deploy/systemd/optio-connect@.service', /^ExecStart=\/usr\/bin\/node (.*) src\/main\.ts$/m],
+] as const;
+
+test.each(STARTS)(
+  '%s starts it with a bound for young objects, and keeps what was compiled',
+  (path, pattern) => {
+    const text = readText(path);
+    const [, options = ''] = pattern.exec(text) ?? [];
+    expect(options.replaceAll('"', '').split(/[ ,]+/)).toEqual(['--max-semi-space-size=16']);
+    expect(text).toMatch(/\bNODE_COMPILE_CACHE=\S+/);
+  },
+);
+
+test('the servers of tests and benchmarks are started as npm start does it', async () => {
+  const server = await startServer({ DATABASE_URL: database.ownerUrl, ROLE: 'worker' });
+  const [, ...options] = readFileSync(`/proc/${server.pid}/cmdline`, 'utf8').split('\0');
+  expect(options).toEqual(['--max-semi-space-size=16', expect.stringMatching(/src\/main\.ts$/), '']);
+  expect(await server.stop()).toEqual({ code: 0, signal: null });
+});
