@@ -20,6 +20,7 @@ import { createRoutes } from './routes.ts';
 import { openTracing } from './tracing.ts';
 import { startDeliveries } from './webhooks/deliveries.ts';
 import { createLaneQueue } from './webhooks/lane-queue.ts';
+import { CLAIM_SETTINGS } from './webhooks/lane-sql.ts';
 
 export type App = {
   /** `peerAddress`: the other end of the socket. */
@@ -43,7 +44,7 @@ export type AppOptions = {
 // Whoever asks whether it is ready wants to know soon.
 const PING = { query_timeout: 2_000 };
 /** How many connections each pool may have; docs/guides/connections.md adds them up. */
-const POOL_SIZES = { tenant: 20, worker: 10, auth: 10 } as const;
+const POOL_SIZES = { tenant: 20, worker: 9, claims: 1, auth: 10 } as const;
 
 /** Starts the app on a prepared database, in the role that the configuration names. */
 export async function startApp({ config, log, clock, prepared, publicUrl }: AppOptions): Promise<App> {
@@ -56,6 +57,12 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
   const onIdleError = report('a database connection broke');
   const database = { queryTimeoutMs: config.databaseTimeoutMs, onIdleError };
   const workerPool = createPool({ url: urls.workerUrl, maxConnections: POOL_SIZES.worker, ...database });
+  const claimPool = createPool({
+    url: urls.workerUrl,
+    maxConnections: POOL_SIZES.claims,
+    settings: CLAIM_SETTINGS,
+    ...database,
+  });
   const authPool = createPool({ url: urls.authUrl, maxConnections: POOL_SIZES.auth, ...database });
 
   const doorbell = openDoorbell({
@@ -71,6 +78,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
   });
   const jobs = await startLaneJobs(workerPool, {
     supervise: config.role !== 'api',
+    takePool: claimPool,
     onError: report('a job failed'),
   });
   const lanes = createLaneQueue({
@@ -131,6 +139,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       ? undefined
       : startDeliveries({
           pool: workerPool,
+          claimPool,
           jobs,
           doorbell,
           clock: sharedClock,
@@ -148,6 +157,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
         ? {}
         : { tenant: { connections: doors.tenantConnections, max: POOL_SIZES.tenant } }),
       worker: { connections: workerPool, max: POOL_SIZES.worker },
+      claims: { connections: claimPool, max: POOL_SIZES.claims },
       auth: { connections: authPool, max: POOL_SIZES.auth },
     },
     subscriberCount: doors?.subscriberCount ?? (() => 0),
@@ -177,7 +187,7 @@ export async function startApp({ config, log, clock, prepared, publicUrl }: AppO
       await Promise.all([maintenance.stop(), people.stop(), deliveries?.stop(), lanes.flush()]);
       await Promise.all([jobs.stop(), sharedClock.stop()]);
       await doorbell.close();
-      await Promise.all([doors?.close(), workerPool.end(), authPool.end()]);
+      await Promise.all([doors?.close(), workerPool.end(), claimPool.end(), authPool.end()]);
       await tracing?.close();
     },
   };

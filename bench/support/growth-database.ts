@@ -5,6 +5,7 @@ import { createPool } from '../../src/platform/database/pool.ts';
 import { createTenancy, type Tenancy } from '../../src/platform/database/tenancy.ts';
 import { provisionLogins } from '../../src/platform/database-roles.ts';
 import { migrate } from '../../src/platform/migrate/migrate.ts';
+import { CLAIM_SETTINGS } from '../../src/webhooks/lane-sql.ts';
 import { compactStatistics } from '../../src/webhooks/statistics-job.ts';
 import { verifyWork } from './benchmark.ts';
 
@@ -15,6 +16,7 @@ export type GrownDatabase = {
   readonly subscriptionIds: readonly string[];
   readonly owner: Client;
   readonly workerPool: Pool;
+  readonly claimPool: Pool;
   readonly tenancy: Tenancy;
   readonly close: () => Promise<void>;
 };
@@ -48,6 +50,13 @@ export async function growDatabase(options: GrowthOptions): Promise<GrownDatabas
     onIdleError,
     queryTimeoutMs: 600_000,
   });
+  const claimPool = createPool({
+    url: urls.workerUrl,
+    maxConnections: 1,
+    settings: CLAIM_SETTINGS,
+    onIdleError,
+    queryTimeoutMs: 600_000,
+  });
   const tenancy = createTenancy({ url: urls.tenantUrl, maxConnections: 4, onIdleError });
   const organizationId = newId();
   const subscriptionIds = Array.from({ length: SUBSCRIPTIONS }, () => newId());
@@ -70,9 +79,10 @@ export async function growDatabase(options: GrowthOptions): Promise<GrownDatabas
     subscriptionIds,
     owner,
     workerPool,
+    claimPool,
     tenancy,
     close: async () => {
-      await Promise.all([tenancy.close(), workerPool.end(), owner.end()]);
+      await Promise.all([tenancy.close(), workerPool.end(), claimPool.end(), owner.end()]);
     },
   };
 }

@@ -73,9 +73,9 @@ async function statistics(
   return ms;
 }
 
-async function claim({ workerPool, organizationId, subscriptionIds }: GrownDatabase) {
+async function claim({ claimPool, organizationId, subscriptionIds }: GrownDatabase) {
   const lanes = subscriptionIds.map((subscriptionId) => ({ organizationId, subscriptionId, limit: 100 }));
-  const claims = await claimDue(workerPool, lanes, [], new Date());
+  const claims = await claimDue(claimPool, lanes, [], new Date());
   return claims.flatMap(({ deliveries }) => deliveries);
 }
 

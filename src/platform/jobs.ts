@@ -1,12 +1,14 @@
 /** Background jobs: pg-boss on our own pool. Its tables are made by the owner at start; worker and API only use them. */
-import { type Pool } from 'pg';
+import { DatabaseError, type Pool } from 'pg';
 import { type Job, PgBoss } from 'pg-boss';
 import { z } from 'zod';
 import { createStatementNames } from './database/statement-names.ts';
+import { TAKE_OR_QUEUE } from './jobs-sql.ts';
 
 const SCHEMA = 'pgboss';
 const LANES = 'lane';
 const REPLAYS = 'replay';
+const UNIQUE_VIOLATION = '23505';
 
 /** A job as it was fetched: settling it with another count of retries affects nothing. */
 export type JobLease = { readonly id: string; readonly retryCount: number };
@@ -21,6 +23,8 @@ export type LaneLease = Lease<LaneJob>;
 export type Turns<T> = {
   /** Queues them; one that is queued already stays as it is. */
   readonly enqueue: (turns: readonly T[]) => Promise<void>;
+  /** Takes those that nobody has, and queues the others. */
+  readonly takeOrQueue: (turns: readonly T[]) => Promise<readonly Lease<T>[]>;
   /** Takes up to `limit`; nobody else has them until they are completed or their heartbeat stops. */
   readonly take: (limit: number) => Promise<readonly Lease<T>[]>;
   /** Ends turns. A turn that was lost meanwhile is left alone. */
@@ -61,11 +65,16 @@ export async function installJobs(owner: Pool): Promise<void> {
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${SCHEMA} TO optio_worker;`);
 }
 
-/** Starts pg-boss on the worker's pool. `supervise`: this process takes part in finding lanes whose worker died. */
-export async function startLaneJobs(
-  pool: Pool,
-  options: { readonly supervise: boolean; readonly onError: (error: Error) => void },
-): Promise<LaneJobs> {
+export type LaneJobsOptions = {
+  /** This process takes part in finding lanes whose worker died. */
+  readonly supervise: boolean;
+  /** Takes what nobody has. On one connection that is always there and has planned that already, it takes half the time. */
+  readonly takePool?: Pool | undefined;
+  readonly onError: (error: Error) => void;
+};
+
+/** Starts pg-boss on the worker's pool. */
+export async function startLaneJobs(pool: Pool, options: LaneJobsOptions): Promise<LaneJobs> {
   const boss = new PgBoss({
     db: adapt(pool),
     schema: SCHEMA,
@@ -81,34 +90,49 @@ export async function startLaneJobs(
   });
   boss.on('error', options.onError);
   await boss.start();
-  const db = prepare(pool);
+  const shared = { boss, db: prepare(pool), takePool: options.takePool ?? pool };
   return {
-    ...turnsOf<LaneJob>({ boss, db, queue: LANES, keyOf: ({ subscriptionId }) => subscriptionId }),
-    replays: turnsOf<ReplayJob>({ boss, db, queue: REPLAYS, keyOf: ({ replayId }) => replayId }),
+    ...turnsOf<LaneJob>({ ...shared, queue: LANES, keyOf: ({ subscriptionId }) => subscriptionId }),
+    replays: turnsOf<ReplayJob>({ ...shared, queue: REPLAYS, keyOf: ({ replayId }) => replayId }),
     stop: () => boss.stop({ graceful: false }),
   };
 }
 
 type TurnsOptions<T> = {
   readonly boss: PgBoss;
+  readonly takePool: Pool;
   readonly db: ReturnType<typeof adapt>;
   readonly queue: string;
   readonly keyOf: (turn: T) => string;
 };
 
-function turnsOf<T extends object>({ boss, db, queue, keyOf }: TurnsOptions<T>): Turns<T> {
+function turnsOf<T extends object>({ boss, takePool, db, queue, keyOf }: TurnsOptions<T>): Turns<T> {
+  // In one order, so that two that queue the same ones do not wait for each other.
+  const inOrder = (turns: readonly T[]) => turns.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const takeWaiting = async (limit: number): Promise<readonly Lease<T>[]> => {
+    const jobs = await boss.fetch<T>(queue, { batchSize: limit, includeMetadata: true, db });
+    return jobs.map((job) => toLease(job));
+  };
   return {
     enqueue: async (turns) => {
-      await boss.insert(
-        queue,
-        turns.map((turn) => ({ data: turn, singletonKey: keyOf(turn) })),
-        { returnId: false, db },
-      );
+      const jobs = inOrder(turns).map((turn) => ({ data: turn, singletonKey: keyOf(turn) }));
+      await boss.insert(queue, jobs, { returnId: false, db });
     },
-    take: async (limit) => {
-      const jobs = await boss.fetch<T>(queue, { batchSize: limit, includeMetadata: true, db });
-      return jobs.map((job) => toLease(job));
+    takeOrQueue: async (turns) => {
+      const values = [queue, turns.map(keyOf), turns.map((turn) => JSON.stringify(turn))];
+      const { rows } = await takePool.query<TakenRow<T>>({
+        name: 'take-or-queue',
+        text: TAKE_OR_QUEUE,
+        values,
+      });
+      return rows.map((row) => toLease(row));
     },
+    // What was waiting may have been taken by `takeOrQueue` in the same moment; the second look sees that.
+    take: (limit) =>
+      takeWaiting(limit).catch((error) => {
+        if (isTaken(error)) return takeWaiting(limit);
+        throw error;
+      }),
     complete: async (leases) => {
       if (leases.length > 0) await boss.complete(queue, leases.map(toAttempt), null, { db });
     },
@@ -121,7 +145,13 @@ function turnsOf<T extends object>({ boss, db, queue, keyOf }: TurnsOptions<T>):
   };
 }
 
-function toLease<T>(job: Job<T> & { readonly retryCount: number }): Lease<T> {
+type TakenRow<T> = Pick<Job<T>, 'id' | 'data'> & { readonly retryCount: number };
+
+function isTaken(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === UNIQUE_VIOLATION;
+}
+
+function toLease<T>(job: TakenRow<T>): Lease<T> {
   return { ...job.data, job: { id: job.id, retryCount: job.retryCount } };
 }
 

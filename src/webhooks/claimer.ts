@@ -1,7 +1,7 @@
 /** Claims what is due in all lanes that want more, in one query, and keeps their settings up to date. */
 import type { Clock } from '../lib/clock.ts';
-import { openTarget } from './attempt.ts';
-import { addClaimed, claimSize, dropReady, type Lane, rateLimit } from './lane.ts';
+import { openTarget, type Target } from './attempt.ts';
+import { addClaimed, applySettings, claimSize, dropReady, type Lane } from './lane.ts';
 import { noteReached, type Reach, reachedBy } from './lane-reach.ts';
 import {
   type Claim,
@@ -10,7 +10,7 @@ import {
   loadSubscriptions,
   type SubscriptionRow,
 } from './lane-sql.ts';
-import { beginWalk, goOn } from './lane-walk.ts';
+import { goOn } from './lane-walk.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 
 // The clocks of processes agree to some milliseconds only. What one of them emits is due for the others at once, too.
@@ -31,7 +31,7 @@ export function createClaimer(lanes: Lanes, options: PumpOptions): () => Promise
     }
     try {
       const requests = asked.map(({ request }) => request);
-      const claims = await claimDue(options.pool, requests, inFlight(asked), soon(options.clock));
+      const claims = await claimDue(options.claimPool, requests, inFlight(asked), soon(options.clock));
       await refresh(lanes, changedLanes(lanes, claims), options);
       const bySubscription = new Map(claims.map((claim) => [claim.subscriptionId, claim]));
       for (const one of asked) receive(one, bySubscription.get(one.request.subscriptionId));
@@ -121,14 +121,23 @@ async function refresh(lanes: Lanes, changed: readonly Lane[], options: PumpOpti
 function applySubscription(lane: Lane, row: SubscriptionRow, options: PumpOptions): void {
   dropReady(lane);
   lane.hungry = true;
-  lane.version = row.version;
-  lane.maxConcurrency = row.maxConcurrency;
-  lane.rate = rateLimit(row.rateLimitPerSecond, performance.now(), lane.rate);
-  lane.walk = row.orderedBy === null ? undefined : beginWalk();
+  const settings = {
+    target: readTarget(row, options),
+    version: row.version,
+    maxConcurrency: row.maxConcurrency,
+    ratePerSecond: row.rateLimitPerSecond,
+    isOrdered: row.orderedBy !== null,
+  };
+  applySettings(lane, settings, performance.now());
+}
+
+/** Undefined: it is not to be sent to. */
+function readTarget(row: SubscriptionRow, { keys, retrySeconds, onError }: PumpOptions): Target | undefined {
+  if (row.deleted) return undefined;
   try {
-    lane.target = row.deleted ? undefined : openTarget(row, options.keys, options.retrySeconds);
+    return openTarget(row, keys, retrySeconds);
   } catch (cause) {
-    lane.target = undefined;
-    options.onError(new Error(`The secrets of webhook subscription ${row.id} cannot be opened.`, { cause }));
+    onError(new Error(`The secrets of webhook subscription ${row.id} cannot be opened.`, { cause }));
+    return undefined;
   }
 }

@@ -17,6 +17,8 @@ import { startStatisticsJob } from './statistics-job.ts';
 export type DeliveriesOptions = {
   /** Logs in as a member of the role optio_worker. */
   readonly pool: Pool;
+  /** The same with the CLAIM_SETTINGS; one connection is enough. */
+  readonly claimPool: Pool;
   readonly jobs: LaneJobs;
   readonly doorbell: Doorbell;
   readonly clock: Clock;
@@ -28,7 +30,7 @@ export type DeliveriesOptions = {
   };
   readonly onError: (error: Error) => void;
   /** That of this process. */
-  readonly laneQueue: Pick<LaneQueue, 'wake' | 'tellFirst'>;
+  readonly laneQueue: Pick<LaneQueue, 'wake' | 'serve'>;
   /** From 0 up to, but not including, 1: the jitter of retries. */
   readonly random?: () => number;
   readonly observeSettled?: ObserveSettled;

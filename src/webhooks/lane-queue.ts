@@ -6,14 +6,19 @@ import type { LaneJob, LaneJobs } from '../platform/jobs.ts';
 
 const QUIET_MS = 20;
 
-/** Looks at those of the lanes that it has; answers the others. */
-export type TakeNews = (lanes: readonly LaneJob[]) => readonly LaneJob[];
+/** A worker of this process. */
+export type NearWorker = {
+  /** Looks at those of the lanes that it has; answers the others. */
+  readonly look: (lanes: readonly LaneJob[]) => readonly LaneJob[];
+  /** Takes what nobody has, and queues the rest, which it answers. */
+  readonly takeOrQueue: (lanes: readonly LaneJob[]) => Promise<readonly LaneJob[]>;
+};
 
 export type LaneQueue = {
   /** Brings lanes to whoever has them or may take them; coalesced, never throws. What is lost with this process, the scan finds. */
   readonly wake: WakeLanes;
-  /** A worker of this process is told first, and what it has needs no job. Answers a function that ends it. */
-  readonly tellFirst: (takeNews: TakeNews) => () => void;
+  /** A worker of this process comes first: what it has or can take needs no other. Answers a function that ends it. */
+  readonly serve: (worker: NearWorker) => () => void;
   /** Waits until everything that was woken is queued. */
   readonly flush: () => Promise<void>;
 };
@@ -26,18 +31,25 @@ export type LaneQueueOptions = {
 
 /**
  * The first lanes are brought at once, those that are woken meanwhile or within 20 ms after it together. A lane that a
- * worker of this process has is nobody else's: it needs neither job nor ring. For the others it is rung twice: whoever has
- * one needs no job to look at it, and whoever takes one does.
+ * worker of this process has is nobody else's: it needs neither job nor ring. One that nobody has is taken at once where
+ * there is a worker; what is left belongs to others, who are rung for. Where there is none, lanes are queued and rung for
+ * twice: whoever has one needs no job to look at it, and whoever takes one does.
  */
 export function createLaneQueue({ jobs, doorbell, onError }: LaneQueueOptions): LaneQueue {
-  const workers = new Set<TakeNews>();
+  const workers = new Set<NearWorker>();
   let waiting = new Map<string, LaneJob>();
   let running: Promise<void> | undefined;
 
   const bring = async (woken: readonly LaneJob[]): Promise<void> => {
-    const lanes = [...workers].reduce((left, takeNews) => takeNews(left), woken);
+    const lanes = [...workers].reduce((left, worker) => worker.look(left), woken);
     if (lanes.length === 0) return;
-    const queued = jobs.enqueue(lanes).catch(onError);
+    const [worker] = workers;
+    if (worker === undefined) return queue(lanes);
+    const left = await worker.takeOrQueue(lanes);
+    if (left.length > 0) doorbell.ringElsewhere('lanes');
+  };
+  const queue = async (lanes: readonly LaneJob[]): Promise<void> => {
+    const queued = jobs.enqueue(lanes);
     doorbell.ringElsewhere('lanes');
     await queued;
     doorbell.ring('queue');
@@ -46,7 +58,7 @@ export function createLaneQueue({ jobs, doorbell, onError }: LaneQueueOptions): 
     while (waiting.size > 0) {
       const lanes = [...waiting.values()];
       waiting = new Map();
-      await bring(lanes);
+      await bring(lanes).catch(onError);
       await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
       // After what was sent meanwhile: its ring, most often, is this one.
       doorbell.ring('updates');
@@ -59,9 +71,9 @@ export function createLaneQueue({ jobs, doorbell, onError }: LaneQueueOptions): 
         waiting.set(subscriptionId, { organizationId, subscriptionId });
       running ??= drain();
     },
-    tellFirst: (takeNews) => {
-      workers.add(takeNews);
-      return () => workers.delete(takeNews);
+    serve: (worker) => {
+      workers.add(worker);
+      return () => workers.delete(worker);
     },
     flush: () => running ?? Promise.resolve(),
   };

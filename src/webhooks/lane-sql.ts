@@ -61,7 +61,8 @@ export type SubscriptionRow = {
 
 const COLUMNS =
   'organization_id, id, subscription_id, event_id, event_type, attempt_count, schedule_start, due_at';
-const DUE = 'w.subscription_id = l.subscription_id AND w.due_at <= $4 AND w.id <> ALL ($5::uuid[])';
+const DUE =
+  'w.subscription_id = l.subscription_id AND w.due_at <= $4 AND w.id NOT IN (SELECT unnest($5::uuid[]))';
 const NOT_DISCARDED = '(s.discard_before IS NULL OR w.id >= s.discard_before)';
 const SENT_TO = "s.status = 'ACTIVE' AND s.deleted_at IS NULL";
 
@@ -99,6 +100,22 @@ const WITHOUT_ORDER = `
 
 // Where a claim of a lane without order goes on: after what was claimed before.
 const AFTER = '(w.due_at, w.id) > (l.after_due, l.after_id)';
+
+/**
+ * Of the connections that claim. The statement is planned once for each, whatever is asked for and whatever the table's
+ * statistics say: they are from a time at which little was due, most often, and a plan for little reads and sorts
+ * everything that is due in a lane. The indexes that the comment below tells of are right at every size.
+ * (Without `jit`, which the cost of the one sort that is left would set off.)
+ */
+export const CLAIM_SETTINGS = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_sort: 'off',
+  jit: 'off',
+} as const;
 
 // One row a lane even when nothing is due or asked for, so that a change of its subscription is seen. Each lane costs one
 // descent of deliveries_waiting per partition and reads `limit` rows beyond those in flight; of a subscription that is

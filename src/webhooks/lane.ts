@@ -6,7 +6,7 @@ import type { LaneLease } from '../platform/jobs.ts';
 import type { Target } from './attempt.ts';
 import { beginReach, type Reach } from './lane-reach.ts';
 import type { ClaimedDelivery } from './lane-sql.ts';
-import { noteNews, type Walk } from './lane-walk.ts';
+import { beginWalk, noteNews, type Walk } from './lane-walk.ts';
 
 export type Lane = {
   readonly lease: LaneLease;
@@ -58,16 +58,28 @@ const MAX_TURN_MS = 600_000;
 // While lanes wait for which there is no room.
 const SHORT_TURN_MS = 5_000;
 
+/** What of a subscription decides how its lane is sent to. */
+export type LaneSettings = Pick<Lane, 'target' | 'version' | 'maxConcurrency'> & {
+  readonly ratePerSecond: number | null;
+  readonly isOrdered: boolean;
+};
+
 /** What a process knows of a lane from the last time it had it. */
 export type LaneMemory = {
   readonly pace?: Pace | undefined;
+  /** Should they be old by now, the first claim tells. */
+  readonly settings?: LaneSettings | undefined;
   /** What was on the wire when the lane was lost. */
   readonly unsettled?: Set<string> | undefined;
 };
 
 /** A lane as it is taken. */
-export function openLane(lease: LaneLease, now: number, { pace = 'new', unsettled }: LaneMemory = {}): Lane {
-  return {
+export function openLane(
+  lease: LaneLease,
+  now: number,
+  { pace = 'new', settings = UNKNOWN, unsettled }: LaneMemory = {},
+): Lane {
+  const lane: Lane = {
     lease,
     target: undefined,
     version: 0,
@@ -85,6 +97,36 @@ export function openLane(lease: LaneLease, now: number, { pace = 'new', unsettle
     turnEndsAt: now + MAX_TURN_MS,
     renewedAt: now,
     quietSince: now,
+  };
+  applySettings(lane, settings, now);
+  return lane;
+}
+
+const UNKNOWN: LaneSettings = {
+  target: undefined,
+  version: 0,
+  maxConcurrency: 10,
+  ratePerSecond: null,
+  isOrdered: false,
+};
+
+/** Takes over settings. What was claimed under other ones is to be claimed again. */
+export function applySettings(lane: Lane, settings: LaneSettings, now: number): void {
+  lane.target = settings.target;
+  lane.version = settings.version;
+  lane.maxConcurrency = settings.maxConcurrency;
+  lane.rate = rateLimit(settings.ratePerSecond, now, lane.rate);
+  lane.walk = settings.isOrdered ? beginWalk() : undefined;
+}
+
+/** The settings that the lane has. */
+export function settingsOf({ target, version, maxConcurrency, rate, walk }: Lane): LaneSettings {
+  return {
+    target,
+    version,
+    maxConcurrency,
+    ratePerSecond: rate?.perSecond ?? null,
+    isOrdered: walk !== undefined,
   };
 }
 

@@ -14,10 +14,12 @@ export type Lanes = Map<string, Lane>;
 
 export type PumpOptions = AttemptDependencies & {
   readonly pool: Pool;
+  /** One connection is enough; it has the CLAIM_SETTINGS. */
+  readonly claimPool: Pool;
   readonly jobs: LaneJobs;
   readonly doorbell: Doorbell;
   /** That of this process. */
-  readonly laneQueue: Pick<LaneQueue, 'tellFirst'>;
+  readonly laneQueue: Pick<LaneQueue, 'serve'>;
   readonly settlement: Settlement;
   readonly clock: Clock;
   readonly keys: MasterKeys;

@@ -14,12 +14,15 @@ import {
   isTrusted,
   isTurnOver,
   type Lane,
+  type LaneSettings,
   makeHungry,
   openLane,
   type Pace,
+  settingsOf,
   shortenTurn,
 } from './lane.ts';
-import { findDueLanes, type TakeNews } from './lane-queue.ts';
+import { findDueLanes, type NearWorker } from './lane-queue.ts';
+import { claimDue } from './lane-sql.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 import { createSender } from './sender.ts';
 
@@ -34,18 +37,26 @@ const MAX_LANES = 2_000;
 const MANY_LANES = 200;
 const TAKE_AT_ONCE = 200;
 const MAX_REMEMBERED = 10_000;
+// Fewer: they hold what is secret, and some kilobytes each.
+const MAX_KNOWN = 2_000;
 const STOP_CHECK_MS = 10;
 
 /** Starts to pump. */
 export function startPump(options: PumpOptions): Pump {
-  const { pool, jobs, doorbell, laneQueue, settlement, clock, onError } = options;
+  const { pool, claimPool, jobs, doorbell, laneQueue, settlement, clock, onError } = options;
   const lanes: Lanes = new Map();
   // What was on the wire when a lane was lost: should it come back, that is not claimed a second time.
   const left = new Map<string, Set<string>>();
   // How receivers answered the last time: so that one that was dead need not be found so again.
   const paces = createBoundedMemory<Pace>(MAX_REMEMBERED);
+  // What was read of a subscription: who is sent to now and then need not be read each time.
+  const known = createBoundedMemory<LaneSettings>(MAX_KNOWN);
   const sender = createSender(lanes, options, () => claiming.hurry());
   const claim = createClaimer(lanes, options);
+  // Connects and plans, so that the first delivery need not wait for it.
+  const prepared = Promise.all([claimDue(claimPool, [], [], clock.now()), jobs.takeOrQueue([])]).catch(
+    onError,
+  );
 
   const take = async (): Promise<void> => {
     for (let room = MAX_LANES - lanes.size; room > 0; room = MAX_LANES - lanes.size) {
@@ -56,9 +67,30 @@ export function startPump(options: PumpOptions): Pump {
     }
   };
 
+  let takingNews: Promise<readonly LaneLease[]> = Promise.resolve([]);
+
+  /** Where there is not room for all, or they are too many for one worker, they are queued for all. */
+  const takeOrQueue: NearWorker['takeOrQueue'] = async (woken) => {
+    if (woken.length > Math.min(TAKE_AT_ONCE, MAX_LANES - lanes.size)) {
+      await jobs.enqueue(woken);
+      doorbell.ring('queue');
+      return woken;
+    }
+    takingNews = jobs.takeOrQueue(woken);
+    for (const lease of await takingNews) open(lease);
+    claiming.hurry();
+    return woken.filter(({ subscriptionId }) => !lanes.has(subscriptionId));
+  };
+
   const open = (lease: LaneLease): void => {
     const { subscriptionId } = lease;
-    const memory = { pace: paces.get(subscriptionId), unsettled: left.get(subscriptionId) };
+    const lost = lanes.get(subscriptionId);
+    if (lost !== undefined) loseLane(lost);
+    const memory = {
+      pace: paces.get(subscriptionId),
+      settings: known.get(subscriptionId),
+      unsettled: left.get(subscriptionId),
+    };
     lanes.set(subscriptionId, openLane(lease, performance.now(), memory));
     left.delete(subscriptionId);
   };
@@ -66,6 +98,7 @@ export function startPump(options: PumpOptions): Pump {
   const close = (lane: Lane): void => {
     const { subscriptionId } = lane.lease;
     paces.set(subscriptionId, lane.pace);
+    known.set(subscriptionId, settingsOf(lane));
     if (lanes.get(subscriptionId) === lane) lanes.delete(subscriptionId);
   };
 
@@ -136,7 +169,7 @@ export function startPump(options: PumpOptions): Pump {
     for (const lane of lanes.values()) makeHungry(lane);
     claiming.hurry();
   };
-  const takeNews: TakeNews = (woken) => {
+  const look: NearWorker['look'] = (woken) => {
     const now = performance.now();
     return woken.filter(({ subscriptionId }) => {
       const lane = lanes.get(subscriptionId);
@@ -147,7 +180,7 @@ export function startPump(options: PumpOptions): Pump {
     });
   };
   const unlisten = [
-    laneQueue.tellFirst(takeNews),
+    laneQueue.serve({ look, takeOrQueue }),
     doorbell.listen('lanes', wakeHeld),
     doorbell.listen('queue', () => taking.hurry()),
   ];
@@ -157,7 +190,8 @@ export function startPump(options: PumpOptions): Pump {
     stop: async () => {
       for (const end of unlisten) end();
       sender.stop();
-      await Promise.all([taking.stop(), claiming.stop(), scanning.stop()]);
+      await takingNews.catch(() => undefined); // Who asked for it is told.
+      await Promise.all([prepared, taking.stop(), claiming.stop(), scanning.stop()]);
       for (const lane of lanes.values()) dropReady(lane);
       const mayEnd = (lane: Lane): boolean => isIdle(lane) && isFull(lane.rate, performance.now());
       while (sender.sending() > 0 || ![...lanes.values()].every(mayEnd)) {

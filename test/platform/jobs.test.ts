@@ -84,6 +84,60 @@ describe('the queue', () => {
   });
 });
 
+describe('what is taken at once where nobody has it', () => {
+  it('is a turn like any other: renewed, completed, and given to nobody else meanwhile', async () => {
+    const one = lane();
+    const [turn] = await jobs.takeOrQueue([one]);
+    if (turn === undefined) throw new Error('Expected a lane.');
+    expect(turn).toEqual({ ...one, job: { id: expect.any(String), retryCount: 0 } });
+    await jobs.enqueue([one]);
+    expect(await jobs.take(10)).toEqual([]);
+    expect(await jobs.renew([turn])).toEqual([turn]);
+    await jobs.complete([turn]);
+    expect(await jobs.renew([turn])).toEqual([]);
+    expect(await jobs.take(10)).toMatchObject([one]);
+  });
+
+  it('is queued where somebody has it, and comes after that turn', async () => {
+    const [mine, others] = [lane(), lane()];
+    await jobs.enqueue([others]);
+    const theirs = await takeOne();
+    expect(await jobs.takeOrQueue([mine, others])).toMatchObject([mine]);
+    expect(await jobs.takeOrQueue([mine, others])).toEqual([]);
+    expect(await jobs.take(10)).toEqual([]);
+    await jobs.complete([theirs]);
+    expect(await jobs.take(10)).toMatchObject([others]);
+  });
+
+  it('has the heartbeat and the limits of one that was queued and taken', async () => {
+    await jobs.takeOrQueue([lane()]);
+    await jobs.enqueue([lane()]);
+    await takeOne();
+    const rows = await query(
+      database.ownerUrl,
+      `SELECT DISTINCT priority, state, retry_limit, retry_count, retry_delay, retry_backoff, retry_delay_max, expire_seconds,
+         deletion_seconds, policy, heartbeat_seconds, blocked, keep_until - created_on AS kept, started_on IS NULL AS unstarted,
+         heartbeat_on IS NULL AS silent FROM pgboss.job`,
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ state: 'active', heartbeat_seconds: 10, policy: 'stately' });
+  });
+
+  it('has one owner, however many ask, wait for a job and queue it at the same moment (webhooks rule 19)', async () => {
+    for (let round = 0; round < 30; round += 1) {
+      const lanes = Array.from({ length: 10 }, lane);
+      const asked = await Promise.all([
+        jobs.takeOrQueue(lanes),
+        jobs.enqueue(lanes.toReversed()).then(() => jobs.take(20)),
+        jobs.takeOrQueue(lanes.toReversed()),
+        jobs.take(20),
+      ]);
+      const owned = [...asked.flat(), ...(await jobs.take(20))].map(({ subscriptionId }) => subscriptionId);
+      expect(owned.toSorted()).toEqual(lanes.map(({ subscriptionId }) => subscriptionId).toSorted());
+    }
+  });
+});
+
 describe('a turn that was lost to another worker (webhooks rule 15)', () => {
   it('cannot be renewed or completed by who had it; the other one keeps it', async () => {
     await jobs.enqueue([lane()]);

@@ -19,15 +19,18 @@ export type Cost = {
   readonly indexes: readonly string[];
 };
 
-/** Runs `work` with a pool that explains each statement (and answers no rows), and sums up what they read of `table`. */
+/**
+ * Runs `work` with a pool that explains each statement (and answers no rows), and sums up what they read of `table`. Each is
+ * prepared, as it is outside of tests, so that the settings of the pool's connections decide how it is planned.
+ */
 export async function costOf(
   pool: Pool,
   table: string,
   work: (explaining: Pool) => Promise<unknown>,
 ): Promise<Cost> {
   const nodes: PlanNode[] = [];
-  const query = async ({ text, values }: { readonly text: string; readonly values: unknown[] }) => {
-    const { rows } = await pool.query<Explained>(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values);
+  const query = async ({ text, values = [] }: { readonly text: string; readonly values?: unknown[] }) => {
+    const rows = await explain(pool, text, values);
     nodes.push(...rows.flatMap((row) => row['QUERY PLAN'].flatMap(({ Plan }) => flatten(Plan))));
     return { rows: [] };
   };
@@ -39,6 +42,29 @@ export async function costOf(
     rowsRead: Math.round(scans.reduce((sum, node) => sum + rowsOf(node), 0)),
     indexes: scans.map((node) => node['Index Name'] ?? node['Node Type']),
   };
+}
+
+async function explain(pool: Pool, text: string, values: readonly unknown[]): Promise<readonly Explained[]> {
+  const client = await pool.connect();
+  try {
+    await client.query(`PREPARE explained AS ${text}`);
+    const { rows } = await client.query<Explained>(
+      `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE explained${values.length > 0 ? `(${values.map(toLiteral).join(', ')})` : ''}`,
+    );
+    return rows;
+  } finally {
+    await client.query('DEALLOCATE explained');
+    client.release();
+  }
+}
+
+function toLiteral(value: unknown): string {
+  if (Array.isArray(value)) return `'{${value.map(toText).join(',')}}'`;
+  return `'${toText(value)}'`;
+}
+
+function toText(value: unknown): string {
+  return value instanceof Date ? value.toISOString() : String(value);
 }
 
 /** The counts of a node are averages over its loops. */

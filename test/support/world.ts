@@ -13,6 +13,7 @@ import type { OutboundOptions } from '../../src/platform/outbound/http-client.ts
 import type { WebhookContext } from '../../src/webhooks/context.ts';
 import { type Deliveries, startDeliveries } from '../../src/webhooks/deliveries.ts';
 import { createLaneQueue } from '../../src/webhooks/lane-queue.ts';
+import { CLAIM_SETTINGS } from '../../src/webhooks/lane-sql.ts';
 import { startUpdates, type Updates } from '../../src/webhooks/updates.ts';
 import { createTestDatabase, query, TEST_KEY, type TestDatabase } from './database.ts';
 
@@ -20,6 +21,8 @@ export type World = {
   readonly database: TestDatabase;
   readonly clock: TurnableClock;
   readonly workerPool: Pool;
+  /** With the settings of claims. */
+  readonly claimPool: Pool;
   readonly tenancy: Tenancy;
   readonly jobs: LaneJobs;
   readonly doorbell: Doorbell;
@@ -55,8 +58,14 @@ export async function openWorld(): Promise<World> {
   await owner.end();
   const tenancy = createTenancy({ url: database.urls.tenantUrl, maxConnections: 4, onIdleError: onError });
   const workerPool = createPool({ url: database.urls.workerUrl, maxConnections: 6, onIdleError: onError });
+  const claimPool = createPool({
+    url: database.urls.workerUrl,
+    maxConnections: 1,
+    settings: CLAIM_SETTINGS,
+    onIdleError: onError,
+  });
   const doorbell = openDoorbell({ pool: workerPool, url: database.urls.workerUrl, onError });
-  const jobs = await startLaneJobs(workerPool, { supervise: true, onError });
+  const jobs = await startLaneJobs(workerPool, { supervise: true, takePool: claimPool, onError });
   const lanes = createLaneQueue({ jobs, doorbell, onError });
   const revoked = new Set<Viewer>();
   const findValid = async (viewers: readonly Viewer[]) =>
@@ -67,6 +76,7 @@ export async function openWorld(): Promise<World> {
     database,
     clock,
     workerPool,
+    claimPool,
     tenancy,
     jobs,
     doorbell,
@@ -92,6 +102,7 @@ export async function openWorld(): Promise<World> {
       const settings = { ...LOOPBACK, timeoutMs, retrySeconds: RETRY_SECONDS, ...outbound };
       const worker = startDeliveries({
         pool: workerPool,
+        claimPool,
         jobs,
         doorbell,
         clock,
@@ -111,7 +122,7 @@ export async function openWorld(): Promise<World> {
       await lanes.flush();
       await jobs.stop();
       await doorbell.close();
-      await Promise.all([tenancy.close(), workerPool.end()]);
+      await Promise.all([tenancy.close(), workerPool.end(), claimPool.end()]);
       await database.drop();
     },
   };

@@ -47,9 +47,13 @@ async function fillOne(subscriptionId: string, id: string, due: string): Promise
   );
 }
 
-async function cost(work: (pool: Pool) => Promise<unknown>) {
+async function cost(work: (pool: Pool) => Promise<unknown>, pool = world.workerPool) {
   await world.query('ANALYZE deliveries');
-  return costOf(world.workerPool, 'deliveries', work);
+  return costOf(pool, 'deliveries', work);
+}
+
+function claimCost(work: (pool: Pool) => Promise<unknown>) {
+  return cost(work, world.claimPool);
 }
 
 async function expectOnlyTheQueueIndex(indexes: readonly string[]): Promise<void> {
@@ -104,13 +108,32 @@ describe('a claim', () => {
     const subscriptionId = await subscribe();
     await fillLane(subscriptionId, 20_000);
     const request = [{ organizationId, subscriptionId, limit: 100 }];
-    const [first] = await claimDue(world.workerPool, request, [], world.clock.now());
+    const [first] = await claimDue(world.claimPool, request, [], world.clock.now());
     expect(first?.deliveries).toHaveLength(100);
     const inFlight = first?.deliveries.slice(0, 50).map(({ id }) => id) ?? [];
-    const { rowsRead, indexes } = await cost((pool) => claimDue(pool, request, inFlight, world.clock.now()));
+    const { rowsRead, indexes } = await claimCost((pool) =>
+      claimDue(pool, request, inFlight, world.clock.now()),
+    );
     expect(rowsRead).toBeLessThanOrEqual(150);
     expect(rowsRead).toBeGreaterThanOrEqual(100);
     await expectOnlyTheQueueIndex(indexes);
+  });
+
+  it('reads no more though the statistics are from when nothing waited, and is planned once', async () => {
+    const [subscriptionId, other] = [await subscribe(), await subscribe()];
+    await fillLane(other, 1);
+    await world.query('ANALYZE deliveries');
+    await fillLane(subscriptionId, 20_000);
+    const request = [{ organizationId, subscriptionId, limit: 100 }];
+    const claim = (pool: Pool) => claimDue(pool, request, [], world.clock.now());
+    const { rowsRead, indexes } = await costOf(world.claimPool, 'deliveries', claim);
+    expect(rowsRead).toBe(100);
+    await expectOnlyTheQueueIndex(indexes);
+    for (let turn = 0; turn < 10; turn += 1) await claim(world.claimPool);
+    const { rows } = await world.claimPool.query(
+      "SELECT custom_plans::int FROM pg_prepared_statements WHERE name = 'claim-due'",
+    );
+    expect(rows).toEqual([{ custom_plans: 0 }]);
   });
 
   it('takes the oldest first and leaves out what is in flight, not due, or another lane’s', async () => {
@@ -119,14 +142,14 @@ describe('a claim', () => {
     await fillLane(one, 2, new Date(world.clock.now().getTime() + 60_000));
     await fillLane(other, 5);
     const request = { organizationId, subscriptionId: one, limit: 10 };
-    const [all] = await claimDue(world.workerPool, [request], [], world.clock.now());
+    const [all] = await claimDue(world.claimPool, [request], [], world.clock.now());
     const expected = await world.query(
       'SELECT id FROM deliveries WHERE subscription_id = $1 AND due_at <= $2 ORDER BY due_at, id',
       [one, world.clock.now()],
     );
     expect(all?.deliveries.map(({ id }) => ({ id }))).toEqual(expected);
     const [first] = all?.deliveries ?? [];
-    const [rest] = await claimDue(world.workerPool, [request], [first?.id ?? ''], world.clock.now());
+    const [rest] = await claimDue(world.claimPool, [request], [first?.id ?? ''], world.clock.now());
     expect(rest?.deliveries).toEqual(all?.deliveries.slice(1));
   });
 
@@ -135,12 +158,12 @@ describe('a claim', () => {
     await fillLane(subscriptionId, 20_000);
     const request = { organizationId, subscriptionId, limit: 100 };
     const now = world.clock.now();
-    const [first] = await claimDue(world.workerPool, [request], [], now);
+    const [first] = await claimDue(world.claimPool, [request], [], now);
     const goOn = [{ ...request, after: first?.reached }];
-    const [next] = await claimDue(world.workerPool, goOn, [], now);
-    const [both] = await claimDue(world.workerPool, [{ ...request, limit: 200 }], [], now);
+    const [next] = await claimDue(world.claimPool, goOn, [], now);
+    const [both] = await claimDue(world.claimPool, [{ ...request, limit: 200 }], [], now);
     expect([...(first?.deliveries ?? []), ...(next?.deliveries ?? [])]).toEqual(both?.deliveries);
-    const { rowsRead, indexes } = await cost((pool) => claimDue(pool, goOn, [], now));
+    const { rowsRead, indexes } = await claimCost((pool) => claimDue(pool, goOn, [], now));
     expect(rowsRead).toBe(100);
     await expectOnlyTheQueueIndex(indexes);
   });
@@ -152,7 +175,7 @@ describe('a claim', () => {
     for (const id of ids) await fillOne(subscriptionId, id, due);
     const claim = async (after?: Position, limit = 1) => {
       const request = { organizationId, subscriptionId, limit, after };
-      const [found] = await claimDue(world.workerPool, [request], [], new Date('2026-11-29'));
+      const [found] = await claimDue(world.claimPool, [request], [], new Date('2026-11-29'));
       return found;
     };
     const first = await claim();
@@ -171,7 +194,7 @@ describe('a claim', () => {
   it('tells of a lane with nothing due how its subscription stands', async () => {
     const subscriptionId = await subscribe();
     const claims = await claimDue(
-      world.workerPool,
+      world.claimPool,
       [{ organizationId, subscriptionId, limit: 5 }],
       [],
       world.clock.now(),
@@ -185,7 +208,7 @@ describe('a claim', () => {
     const other = await world.createOrganization();
     expect(
       await claimDue(
-        world.workerPool,
+        world.claimPool,
         [{ organizationId: other, subscriptionId, limit: 5 }],
         [],
         world.clock.now(),

@@ -5,6 +5,7 @@ import {
   claimSize,
   dropReady,
   isFinished,
+  isFull,
   isIdle,
   isTrusted,
   type Lane,
@@ -12,6 +13,7 @@ import {
   noteTime,
   openLane,
   rateLimit,
+  settingsOf,
   shortenTurn,
   takeNext,
 } from '../../src/webhooks/lane.ts';
@@ -207,6 +209,26 @@ describe('the rate limit (webhooks rule 19)', () => {
   it('is none for null', () => {
     expect(rateLimit(null, 0)).toBeUndefined();
     expect(takeAll(laneWith({ maxConcurrency: 1_000 }, 500), 0)).toBe(500);
+  });
+});
+
+describe('a lane that is taken again', () => {
+  const settings = { target, version: 7, maxConcurrency: 3, ratePerSecond: 5, isOrdered: true };
+
+  it('begins with what was known of it when it was given back, and a full bucket', () => {
+    const lane = openLane(lease, 0, { settings });
+    expect(settingsOf(lane)).toEqual(settings);
+    addClaimed(lane, deliveries(9));
+    expect(takeAll(lane, 0)).toBe(2);
+    expect(settingsOf(openLane(lease, 0, { settings: settingsOf(lane) }))).toEqual(settings);
+    expect(isFull(openLane(lease, 0, { settings: settingsOf(lane) }).rate, 0)).toBe(true);
+  });
+
+  it('sends nothing while nothing is known of it: its version is none that a claim tells', () => {
+    const lane = openLane(lease, 0);
+    addClaimed(lane, deliveries(1));
+    expect(takeNext(lane, 0)).toBeUndefined();
+    expect(lane.version).toBe(0);
   });
 });
 

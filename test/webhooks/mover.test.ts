@@ -102,7 +102,7 @@ describe(`a subscription with ${MANY} waiting deliveries`, () => {
     await fill(id);
     await setActive(id, false);
     expect((await claimAll(id)).flatMap(({ deliveries }) => deliveries)).toEqual([]);
-    expect((await costOf(world.workerPool, 'deliveries', (pool) => claimAll(id, pool))).rowsRead).toBe(0);
+    expect((await costOf(world.claimPool, 'deliveries', (pool) => claimAll(id, pool))).rowsRead).toBe(0);
   });
 
   it('has none to send from the moment it is deleted, and nobody looks for them', async () => {
@@ -110,7 +110,7 @@ describe(`a subscription with ${MANY} waiting deliveries`, () => {
     await fill(id);
     await deleteSubscription(context(), id);
     expect((await claimAll(id)).flatMap(({ deliveries }) => deliveries)).toEqual([]);
-    await expect(costOf(world.workerPool, 'deliveries', (pool) => claimAll(id, pool))).rejects.toThrow(
+    await expect(costOf(world.claimPool, 'deliveries', (pool) => claimAll(id, pool))).rejects.toThrow(
       'Nothing read deliveries.',
     );
   });

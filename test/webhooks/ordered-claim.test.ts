@@ -160,7 +160,7 @@ describe('the walk over the keys (webhooks rule 20)', () => {
   const claimFrom = async (fromKey?: bigint) => {
     const { organizationId, subscriptionId } = lane;
     const [claim] = await claimDue(
-      world.workerPool,
+      world.claimPool,
       [{ organizationId, subscriptionId, limit: 20, fromKey }],
       [],
       world.clock.now(),
@@ -187,7 +187,7 @@ describe('the walk over the keys (webhooks rule 20)', () => {
     expect(found).toEqual(['ada 1']);
     expect(claims).toBe(Math.floor((MANY + 1) / KEYS_AT_ONCE) + 1);
     const { organizationId, subscriptionId } = lane;
-    const { rowsRead } = await costOf(world.workerPool, 'deliveries', (pool) =>
+    const { rowsRead } = await costOf(world.claimPool, 'deliveries', (pool) =>
       claimDue(pool, [{ organizationId, subscriptionId, limit: 20 }], [], world.clock.now()),
     );
     // The keys, and the hundred among which those without a key would be.

@@ -8,6 +8,8 @@ export type PoolOptions = {
   readonly onIdleError: (error: Error) => void;
   /** How long a statement may take before its connection is given up; see `givingUpAfter`. */
   readonly queryTimeoutMs?: number | undefined;
+  /** Settings of PostgreSQL that each connection begins with, by name: constants of ours. It is kept, however long it is idle. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
 };
 
 export const DEFAULT_QUERY_TIMEOUT_MS = 15_000;
@@ -27,15 +29,31 @@ export function givingUpAfter(queryTimeoutMs: number = DEFAULT_QUERY_TIMEOUT_MS)
 }
 
 /** A pool for `url`; one connection of it breaking while idle is reported and does not end the process. */
-export function createPool({ url, maxConnections, onIdleError, queryTimeoutMs }: PoolOptions): Pool {
+export function createPool({
+  url,
+  maxConnections,
+  onIdleError,
+  queryTimeoutMs,
+  settings,
+}: PoolOptions): Pool {
   const pool = new Pool({
     connectionString: url,
     max: maxConnections,
-    idleTimeoutMillis: 60_000,
+    idleTimeoutMillis: settings === undefined ? 60_000 : 0,
     ...givingUpAfter(queryTimeoutMs),
+    onConnect: (client) => {
+      // What is asked of the connection next comes after it.
+      if (settings !== undefined) client.query(toStatements(settings)).catch(onIdleError);
+    },
   });
   reportIdleErrors(pool, onIdleError);
   return pool;
+}
+
+function toStatements(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `SET ${name} = ${value}`)
+    .join(';');
 }
 
 /**

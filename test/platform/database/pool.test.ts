@@ -18,6 +18,29 @@ afterAll(async () => {
 
 const notes = async () => (await pool.query('SELECT text FROM notes')).rows;
 
+it('begins each connection with the settings it was given, also one that replaces a broken one', async () => {
+  const set = createPool({
+    url: database.ownerUrl,
+    maxConnections: 1,
+    settings: { enable_sort: 'off', jit: 'off' },
+    onIdleError: () => undefined,
+  });
+  onTestFinished(() => set.end());
+  const settings = async () =>
+    (
+      await set.query(
+        "SELECT pg_backend_pid() AS pid, current_setting('enable_sort') AS sort, current_setting('jit') AS jit",
+      )
+    ).rows[0];
+  const first = await settings();
+  expect(first).toMatchObject({ sort: 'off', jit: 'off' });
+  await query(database.ownerUrl, 'SELECT pg_terminate_backend($1)', [first.pid]);
+  await expect.poll(() => set.totalCount).toBe(0);
+  const second = await settings();
+  expect(second).toMatchObject({ sort: 'off', jit: 'off' });
+  expect(second.pid).not.toBe(first.pid);
+});
+
 describe('inTransaction', () => {
   it('commits what the work wrote, and answers what it answers', async () => {
     expect(
