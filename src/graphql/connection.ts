@@ -84,14 +84,20 @@ export function toConnection<T>(
   idOf: (item: T) => string,
   totalCount: () => Promise<Count>,
 ): Connection<T> {
-  const edges = items.map((node) => ({ cursor: toCursor(idOf(node)), node }));
+  const cursorOf = (item: T | undefined) => (item === undefined ? null : toCursor(idOf(item)));
   return {
-    edges,
+    // Most ask for the nodes alone: a cursor is made when it is asked for.
+    edges: items.map((node) => ({
+      get cursor() {
+        return toCursor(idOf(node));
+      },
+      node,
+    })),
     pageInfo: {
       hasNextPage: before === undefined ? hasMore : before !== LOWEST_ID,
       hasPreviousPage: before === undefined ? after !== undefined : hasMore,
-      startCursor: edges.at(0)?.cursor ?? null,
-      endCursor: edges.at(-1)?.cursor ?? null,
+      startCursor: cursorOf(items.at(0)),
+      endCursor: cursorOf(items.at(-1)),
     },
     totalCount,
   };

@@ -4,6 +4,7 @@
  * as far as trusted proxies wrote it: what a client puts there itself is never reached (oauth rule 58).
  */
 import ipaddr from 'ipaddr.js';
+import { createBoundedMemory } from '../../lib/bounded-memory.ts';
 import { type Cidr, isIn, parseAddress } from '../ip-range.ts';
 
 /** What stands for an address that nobody knows, as for a request by a Unix socket. */
@@ -21,7 +22,7 @@ export function findClientAddress(
   trustedProxies: readonly Cidr[],
   { peerAddress, forwardedFor }: AddressEvidence,
 ): string {
-  let address = parse(peerAddress ?? '');
+  let address = parsePeer(peerAddress ?? '');
   const hops = forwardedFor?.split(',') ?? [];
   while (address !== undefined && hops.length > 0 && isIn(trustedProxies, address.bytes)) {
     const next = parse(hops.pop() ?? '');
@@ -39,6 +40,17 @@ export function addressBlock(address: string): string {
 }
 
 type Address = { readonly text: string; readonly bytes: readonly number[] };
+
+const peers = createBoundedMemory<Address>(1_000);
+
+/** The other end of a socket asks again and again. */
+function parsePeer(written: string): Address | undefined {
+  const known = peers.get(written);
+  if (known !== undefined) return known;
+  const address = parse(written);
+  if (address !== undefined) peers.set(written, address);
+  return address;
+}
 
 /** `192.0.2.7`, `192.0.2.7:8080`, `2001:db8::1`, `[2001:db8::1]:443`, `::ffff:192.0.2.7`, `fe80::1%eth0`. */
 function parse(written: string): Address | undefined {
