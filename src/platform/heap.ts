@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
  * What the heap may grow by, of what was alive, until all of it is collected. V8's own measure, up to 300 percent on a
  * machine with much memory, makes a worker at full speed hold twice as much to save a tenth of its processor time.
  */
-const GROWING_PERCENT = 75;
+const GROWING_PERCENT = 60;
 
 /** Counts from the next collection on. A Node that knows no such flag goes on without it. */
 export function boundHeap(): void {
