@@ -19,12 +19,13 @@ const STARTS = [
 ] as const;
 
 test.each(STARTS)(
-  '%s starts it with a bound for young objects, and keeps what was compiled',
+  '%s starts it with a bound for young objects and for memory beside the heap, and keeps what was compiled',
   (path, pattern) => {
     const text = readText(path);
     const [, options = ''] = pattern.exec(text) ?? [];
     expect(options.replaceAll('"', '').split(/[ ,]+/)).toEqual(['--max-semi-space-size=16']);
     expect(text).toMatch(/\bNODE_COMPILE_CACHE=\S+/);
+    expect(text).toMatch(/\bMALLOC_ARENA_MAX=2\b/);
   },
 );
 
@@ -32,5 +33,6 @@ test('the servers of tests and benchmarks are started as npm start does it', asy
   const server = await startServer({ DATABASE_URL: database.ownerUrl, ROLE: 'worker' });
   const [, ...options] = readFileSync(`/proc/${server.pid}/cmdline`, 'utf8').split('\0');
   expect(options).toEqual(['--max-semi-space-size=16', expect.stringMatching(/src\/main\.ts$/), '']);
+  expect(readFileSync(`/proc/${server.pid}/environ`, 'utf8').split('\0')).toContain('MALLOC_ARENA_MAX=2');
   expect(await server.stop()).toEqual({ code: 0, signal: null });
 });

@@ -43,7 +43,7 @@ describe('the systemd unit', () => {
 
   it('takes its role from its name, and its secrets from files', () => {
     expect(valuesOf('Environment')).toEqual([
-      'NODE_ENV=production ROLE=%i NODE_COMPILE_CACHE=%C/optio-connect/%i',
+      'NODE_ENV=production ROLE=%i NODE_COMPILE_CACHE=%C/optio-connect/%i MALLOC_ARENA_MAX=2',
     ]);
     expect(valuesOf('EnvironmentFile')).toEqual(['/etc/optio-connect/env', '-/etc/optio-connect/%i.env']);
   });

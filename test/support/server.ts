@@ -74,7 +74,7 @@ export async function createDataDirectory(): Promise<DataDirectory> {
 export function runServer(environment: Environment): ServerProcess {
   const { PATH = '', NODE_COMPILE_CACHE = COMPILED } = process.env;
   const child = spawn(process.execPath, [...NODE_OPTIONS.split(' '), MAIN], {
-    env: { PATH, NODE_COMPILE_CACHE, ...environment },
+    env: { PATH, NODE_COMPILE_CACHE, MALLOC_ARENA_MAX: '2', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
