@@ -1,5 +1,5 @@
 /** Plain pools for the hand-written SQL of the worker and the authorization server. */
-import { Pool, type PoolClient } from 'pg';
+import { type ClientBase, Pool, type PoolClient } from 'pg';
 import { isDatabaseUnavailable, translateDatabaseError } from './unavailable.ts';
 
 export type PoolOptions = {
@@ -41,13 +41,17 @@ export function createPool({
     max: maxConnections,
     idleTimeoutMillis: settings === undefined ? 60_000 : 0,
     ...givingUpAfter(queryTimeoutMs),
-    onConnect: (client) => {
-      // What is asked of the connection next comes after it.
-      if (settings !== undefined) client.query(toStatements(settings)).catch(onIdleError);
-    },
+    ...(settings === undefined ? {} : { onConnect: apply(settings, onIdleError) }),
   });
   reportIdleErrors(pool, onIdleError);
   return pool;
+}
+
+/** What is asked of the connection next comes after it. */
+function apply(settings: Readonly<Record<string, string>>, onError: (error: Error) => void) {
+  return (client: ClientBase): void => {
+    client.query(toStatements(settings)).catch(onError);
+  };
 }
 
 function toStatements(settings: Readonly<Record<string, string>>): string {

@@ -1,7 +1,7 @@
 /** Prisma's part of a transaction, which it joins when one of its models is first asked for. */
 import type { Prisma, PrismaClient } from '../../generated/prisma/client.ts';
 import type { TenantPool } from './tenant-pool.ts';
-import type { Transaction } from './transaction.ts';
+import { cameTooLate, type Transaction } from './transaction.ts';
 
 export type PrismaPart<Own> = {
   /** Stands for Prisma's transaction: the same models and methods, each of which begins it if need be; and `own`. */
@@ -11,6 +11,7 @@ export type PrismaPart<Own> = {
 };
 
 type Joined = { readonly tx: Promise<Prisma.TransactionClient>; readonly end: () => Promise<void> };
+type Begin = (work: (tx: Prisma.TransactionClient) => Promise<void>) => Promise<void>;
 type Method = (...args: readonly unknown[]) => unknown;
 
 /** The part that `prisma`, whose adapter takes its connections from `pool`, has of `transaction`. */
@@ -20,16 +21,24 @@ export function prismaPart<Own extends object>(
   own: Own,
 ): PrismaPart<Own> {
   let joined: Joined | undefined;
+  let hasEnded = false;
   const { limitMs } = transaction;
-  const join = () =>
-    (joined ??= hold((work) =>
-      pool.join(transaction, () => prisma.$transaction(work, { timeout: limitMs, maxWait: limitMs })),
-    )).tx;
-  return { tx: deferred(join, own), end: async () => joined?.end() };
+  const begin: Begin = (work) =>
+    pool.join(transaction, () => prisma.$transaction(work, { timeout: limitMs, maxWait: limitMs }));
+  const join = () => {
+    // Nobody would end it.
+    if (joined === undefined && hasEnded) throw cameTooLate();
+    return (joined ??= hold(begin)).tx;
+  };
+  const end = async (): Promise<void> => {
+    hasEnded = true;
+    await joined?.end();
+  };
+  return { tx: deferred(join, own), end };
 }
 
 /** Begins a transaction that lasts until it is ended. */
-function hold(begin: (work: (tx: Prisma.TransactionClient) => Promise<void>) => Promise<void>): Joined {
+function hold(begin: Begin): Joined {
   const begun = Promise.withResolvers<Prisma.TransactionClient>();
   const released = Promise.withResolvers<void>();
   const ended = begin(async (tx) => {

@@ -10,7 +10,7 @@ export type Transaction = {
   /** Its connection. Queries go through `query`. */
   readonly client: PoolClient;
   readonly limitMs: number;
-  /** Runs one statement. Errors: those of PostgreSQL; `UNAVAILABLE` once the time limit has passed. */
+  /** Runs one statement. Errors: those of PostgreSQL; `UNAVAILABLE` once the time limit has passed; when it has ended. */
   readonly query: <Row extends QueryResultRow>(config: QueryConfig) => Promise<QueryResult<Row>>;
   /** Errors: when PostgreSQL rolled back instead, because a statement had failed. */
   readonly commit: () => Promise<void>;
@@ -22,7 +22,7 @@ export type TransactionOptions = {
   /** What begins it. */
   readonly begin: string;
   readonly mode: TransactionMode;
-  /** When it is given up, in milliseconds: its connection is closed, and nothing was done. */
+  /** When it is given up unless its COMMIT is on the way, in milliseconds: its connection is closed, and nothing was done. */
   readonly limitMs: number;
 };
 
@@ -32,18 +32,21 @@ export function openTransaction(
   { begin, mode, limitMs }: TransactionOptions,
 ): Transaction {
   let failure: Error | undefined;
+  // Once it ends it takes no statement: one behind a COMMIT or ROLLBACK would run for nobody, and stay.
   let isOpen = true;
-  const end = (error?: Error | boolean): void => {
+  let isHeld = true;
+  const release = (error?: Error | boolean): void => {
     clearTimeout(timer);
-    if (isOpen) client.release(error);
     isOpen = false;
+    if (isHeld) client.release(error);
+    isHeld = false;
   };
   const expired = Promise.withResolvers<never>();
   expired.promise.catch(() => undefined);
   const timer = setTimeout(() => {
     failure = tookTooLong(limitMs);
     expired.reject(failure);
-    end(true);
+    release(true);
   }, limitMs);
   const sendAhead = (sql: string): void => {
     gatherWrites(client);
@@ -51,8 +54,7 @@ export function openTransaction(
       failure ??= error;
     });
   };
-  const query: Transaction['query'] = async <Row extends QueryResultRow>(config: QueryConfig) => {
-    if (!isOpen) throw failure ?? new Error('A statement came after the end of its transaction.');
+  const send = async <Row extends QueryResultRow>(config: QueryConfig): Promise<QueryResult<Row>> => {
     gatherWrites(client);
     const result = await Promise.race([client.query<Row>(config), expired.promise]);
     // Without its BEGIN it would have run for nobody, and found nothing.
@@ -64,24 +66,36 @@ export function openTransaction(
   return {
     client,
     limitMs,
-    query,
+    query: async (config) => {
+      if (!isOpen) throw failure ?? cameTooLate();
+      return send(config);
+    },
     commit: async () => {
       if (failure !== undefined) throw failure;
+      isOpen = false;
+      // Given up from here on, it could be done all the same. That there is an answer, the connection's own limit sees to.
+      clearTimeout(timer);
       if (mode === 'read') sendAhead('COMMIT');
-      else assertCommitted(await query({ text: 'COMMIT' }));
-      end();
+      else assertCommitted(await send({ text: 'COMMIT' }));
+      release();
     },
     abandon: async (error) => {
+      isOpen = false;
       // A connection that does not answer would not answer to a ROLLBACK either; closed, it is one.
-      if (!isOpen || isDatabaseUnavailable(error)) return end(true);
+      if (!isHeld || isDatabaseUnavailable(error)) return release(true);
       try {
         await client.query('ROLLBACK');
-        end(failure);
+        release(failure);
       } catch {
-        end(true);
+        release(true);
       }
     },
   };
+}
+
+/** What a statement gets whose transaction has ended. */
+export function cameTooLate(): Error {
+  return new Error('A statement came after the end of its transaction.');
 }
 
 /** What is sent before the event loop turns leaves in one write: the BEGIN together with the first statements. */

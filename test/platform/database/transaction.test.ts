@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Prisma } from '../../../src/generated/prisma/client.ts';
 import { createTenancy, type Tenancy, type Tx } from '../../../src/platform/database/tenancy.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { TenantPool } from '../../../src/platform/database/tenant-pool.ts';
+import { createTestDatabase, query, type TestDatabase } from '../../support/database.ts';
 import { createOrganization, describeSubscription, descriptionOf, type Organization } from './tenants.ts';
 
 let database: TestDatabase;
@@ -165,4 +166,56 @@ describe('a transaction', () => {
     await expect(late).rejects.toThrow('after the end of its transaction');
     await expect(kept?.webhookSubscription.findMany()).rejects.toThrow('after the end of its transaction');
   });
+
+  it('says what its limit is when Prisma waited for a lock, too', async () => {
+    const limited = open({ maxConnections: 1, limitMs: 100 });
+    onTestFinished(() => limited.close());
+    await tenancy.write(own.identity, async ({ tx }) => {
+      await lock(tx);
+      const late = limited.write(
+        own.identity,
+        (unit) => unit.tx.$queryRaw`SELECT pg_advisory_xact_lock(99, 7)::text`,
+      );
+      await expect(late).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+        message: expect.stringContaining('0.1 s'),
+      });
+    });
+  });
+
+  it('is not said to have done nothing once its COMMIT is on the way', async () => {
+    const limited = open({ maxConnections: 1, limitMs: 500 });
+    onTestFinished(() => limited.close());
+    const slow = slowCommit(database.ownerUrl);
+    await slow.begin();
+    onTestFinished(slow.end);
+    await limited.write(own.identity, ({ tx }) => describeSubscription(tx, own, 'committed slowly'));
+    expect(await description(own)).toBe('committed slowly');
+  });
+
+  it.each(['commit', 'abandon'] as const)('takes no statement from the moment of its %s', async (end) => {
+    const pool = new TenantPool({ connectionString: database.urls.tenantUrl, max: 1 });
+    onTestFinished(() => pool.end());
+    const transaction = await pool.begin({ identity: own.identity, mode: 'write', limitMs: 60_000 });
+    await transaction.query({ text: 'SELECT 1' });
+    const ended = transaction[end](new Error('given up'));
+    await expect(transaction.query({ text: 'SELECT 1' })).rejects.toThrow('after the end of its transaction');
+    await ended;
+  });
 });
+
+/** Lets every COMMIT that follows a change of a subscription take 700 ms. */
+function slowCommit(ownerUrl: string) {
+  return {
+    begin: () =>
+      query(
+        ownerUrl,
+        `CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER slowly AFTER UPDATE ON webhook_subscriptions
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slowly()`,
+      ),
+    end: async () => {
+      await query(ownerUrl, 'DROP FUNCTION slowly CASCADE');
+    },
+  };
+}
