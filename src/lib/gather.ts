@@ -5,9 +5,12 @@ export type GatherOptions = {
   readonly concurrency: number;
   /** How many questions one answer is for, at most. */
   readonly maxKeys: number;
+  /** How long a question waits for those under way, in milliseconds: then it is answered beside them, which may hang. */
+  readonly patienceMs: number;
 };
 
-type Question<K, V> = PromiseWithResolvers<V> & { readonly key: K };
+/** `askedAt`: on the clock of `performance.now()`. */
+type Question<K, V> = PromiseWithResolvers<V> & { readonly key: K; readonly askedAt: number };
 
 /**
  * A question is answered at once while little is asked; the more there is, the more of it goes together. `answer` begins
@@ -15,10 +18,11 @@ type Question<K, V> = PromiseWithResolvers<V> & { readonly key: K };
  */
 export function gather<K, V>(
   answer: (keys: readonly K[]) => Promise<readonly V[]>,
-  { concurrency, maxKeys }: GatherOptions,
+  { concurrency, maxKeys, patienceMs }: GatherOptions,
 ): (key: K) => Promise<V> {
   const waiting: Question<K, V>[] = [];
   let underWay = 0;
+  let timer: NodeJS.Timeout | undefined;
 
   const answerSome = async (): Promise<void> => {
     const asked = waiting.splice(0, maxKeys);
@@ -36,11 +40,23 @@ export function gather<K, V>(
   const begin = (): void => {
     if (waiting.length > 0 && underWay < concurrency) void answerSome();
   };
+  const watch = (): void => {
+    const [oldest] = waiting;
+    if (oldest === undefined || timer !== undefined) return;
+    timer = setTimeout(beginBeside, oldest.askedAt + patienceMs - performance.now()).unref();
+  };
+  const beginBeside = (): void => {
+    timer = undefined;
+    while (waiting[0] !== undefined && performance.now() - waiting[0].askedAt >= patienceMs)
+      void answerSome();
+    watch();
+  };
 
   return (key) => {
-    const question = { key, ...Promise.withResolvers<V>() };
+    const question = { key, askedAt: performance.now(), ...Promise.withResolvers<V>() };
     waiting.push(question);
     begin();
+    watch();
     return question.promise;
   };
 }

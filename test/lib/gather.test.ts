@@ -17,7 +17,7 @@ function answering() {
 describe('questions that are gathered', () => {
   it('are answered at once while few are under way, and then together', async () => {
     const { calls, answer } = answering();
-    const ask = gather(answer, { concurrency: 2, maxKeys: 3 });
+    const ask = gather(answer, { concurrency: 2, maxKeys: 3, patienceMs: 60_000 });
     const answers = [1, 2, 3, 4, 5, 6].map((key) => ask(key));
     expect(calls.map(({ keys }) => keys)).toEqual([[1], [2]]);
     calls[1]?.finish();
@@ -33,7 +33,7 @@ describe('questions that are gathered', () => {
 
   it('fail together, and those after them do not', async () => {
     const { calls, answer } = answering();
-    const ask = gather(answer, { concurrency: 1, maxKeys: 10 });
+    const ask = gather(answer, { concurrency: 1, maxKeys: 10, patienceMs: 60_000 });
     const [first, second, third] = [ask(1), ask(2), ask(3)];
     calls[0]?.finish();
     await first;
@@ -45,5 +45,17 @@ describe('questions that are gathered', () => {
     const fourth = ask(4);
     calls[2]?.finish();
     expect(await fourth).toBe('answer 4');
+  });
+
+  it('are answered beside those that hang, once they have waited', async () => {
+    const { calls, answer } = answering();
+    const ask = gather(answer, { concurrency: 1, maxKeys: 2, patienceMs: 10 });
+    const [hanging, ...others] = [1, 2, 3, 4].map((key) => ask(key));
+    await expect.poll(() => calls.length).toBe(3);
+    for (const call of calls.slice(1)) call.finish();
+    expect(await Promise.all(others)).toEqual([2, 3, 4].map((key) => `answer ${key}`));
+    expect(calls.map(({ keys }) => keys)).toEqual([[1], [2, 3], [4]]);
+    calls[0]?.finish(new Error('away'));
+    await expect(hanging).rejects.toThrow('away');
   });
 });
