@@ -51,7 +51,7 @@ const CLAIMS = z.object({
 // The bounds of what is recalled: one entry is about 400 bytes, and a withdrawn key is noticed within a minute.
 const MAX_VERIFIED = 5_000;
 const VERIFIED_FOR_MS = 60_000;
-const TOGETHER = { concurrency: 2, maxKeys: 100, patienceMs: 100 };
+const TOGETHER = { concurrency: 1, maxKeys: 100, patienceMs: 100 };
 
 /** Verifies the access tokens of one issuer. */
 export function createAccessTokenVerifier(deps: AccessTokenVerifierDeps): AccessTokenVerifier {

@@ -12,7 +12,7 @@ import { type AccessTokenClaim, insertAccessTokens } from './statements.ts';
 
 export const ACCESS_TOKEN_TTL_SECONDS = 3_600;
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
-const TOGETHER = { concurrency: 2, maxKeys: 100, patienceMs: 100 };
+const TOGETHER = { concurrency: 1, maxKeys: 100, patienceMs: 100 };
 
 /** A successful answer of the token endpoint (RFC 6749 5.1). */
 export type TokenResponse = {
