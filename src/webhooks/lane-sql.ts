@@ -117,11 +117,22 @@ export const CLAIM_SETTINGS = {
   jit: 'off',
 } as const;
 
+// In the order of time.
+const WITHOUT_KEYS = `
+  SELECT ${COLUMNS}, NULL::bigint AS ordering_key, true AS is_due, false AS is_last FROM deliveries w
+  WHERE ${SENT_TO} AND s.ordered_by IS NULL AND ${DUE} AND ${AFTER} AND ${NOT_DISCARDED}
+  ORDER BY w.due_at, w.id LIMIT l.row_limit`;
+
+const TESTS = `
+  SELECT ${COLUMNS}, NULL::bigint, true, false FROM deliveries w
+  WHERE (s.status <> 'ACTIVE' OR s.ordered_by IS NOT NULL) AND s.deleted_at IS NULL AND w.is_test AND ${DUE} AND ${AFTER}
+  ORDER BY w.due_at, w.id LIMIT l.row_limit`;
+
 // One row a lane even when nothing is due or asked for, so that a change of its subscription is seen. Each lane costs one
 // descent of deliveries_waiting per partition and reads `limit` rows beyond those in flight; of a subscription that is
 // not active, or ordered, deliveries_waiting_tests. Nothing is written: the lane is this worker's, and settling is fenced by
 // the count of attempts.
-const CLAIM = `
+const claimOf = (...parts: readonly string[]): string => `
   SELECT l.subscription_id AS "laneId", s.version, d.organization_id AS "organizationId", d.id,
          d.subscription_id AS "subscriptionId", d.event_id AS "eventId", d.event_type AS "eventType",
          d.attempt_count AS "attemptCount", d.schedule_start AS "scheduleStart", e.body,
@@ -129,21 +140,15 @@ const CLAIM = `
   FROM unnest($1::uuid[], $2::uuid[], $3::int[], $6::bigint[], $7::timestamptz[], $8::uuid[])
     AS l (organization_id, subscription_id, row_limit, from_key, after_due, after_id)
   JOIN webhook_subscriptions s ON s.organization_id = l.organization_id AND s.id = l.subscription_id
-  LEFT JOIN LATERAL (
-    (SELECT ${COLUMNS}, NULL::bigint AS ordering_key, true AS is_due, false AS is_last FROM deliveries w
-      WHERE ${SENT_TO} AND s.ordered_by IS NULL AND ${DUE} AND ${AFTER} AND ${NOT_DISCARDED}
-      ORDER BY w.due_at, w.id LIMIT l.row_limit)
-    UNION ALL
-    (SELECT ${COLUMNS}, NULL, true, false FROM deliveries w
-      WHERE (s.status <> 'ACTIVE' OR s.ordered_by IS NOT NULL) AND s.deleted_at IS NULL AND w.is_test AND ${DUE} AND ${AFTER}
-      ORDER BY w.due_at, w.id LIMIT l.row_limit)
-    UNION ALL
-    (${WITHOUT_ORDER})
-    UNION ALL
-    (${FIRST_OF_EACH_KEY})
-  ) AS d ON true
+  LEFT JOIN LATERAL (${parts.map((part) => `(${part})`).join(' UNION ALL ')})
+    AS d (organization_id, id, subscription_id, event_id, event_type, attempt_count, schedule_start, due_at, ordering_key, is_due, is_last) ON true
   LEFT JOIN events e ON e.organization_id = d.organization_id AND e.id = d.event_id AND d.is_due
   ORDER BY d.due_at, d.id`;
+
+// Apart, because to open the indexes of both takes longer than to look into those of one. A lane whose subscription is
+// of the other kind by now finds nothing, but hears that its version is another one.
+const CLAIM = { name: 'claim-due', text: claimOf(WITHOUT_KEYS, TESTS) };
+const CLAIM_IN_ORDER = { name: 'claim-in-order', text: claimOf(TESTS, WITHOUT_ORDER, FIRST_OF_EACH_KEY) };
 
 // Before everything.
 const NOWHERE: Position = { dueAt: new Date(0), id: '00000000-0000-0000-0000-000000000000' };
@@ -155,20 +160,33 @@ export async function claimDue(
   inFlight: readonly string[],
   now: Date,
 ): Promise<readonly Claim[]> {
-  const { rows } = await pool.query<ClaimRow>({
-    name: 'claim-due',
-    text: CLAIM,
-    values: [
-      lanes.map((lane) => lane.organizationId),
-      lanes.map((lane) => lane.subscriptionId),
-      lanes.map((lane) => lane.limit),
-      now,
-      toArrayLiteral(inFlight),
-      lanes.map((lane) => lane.fromKey ?? LOWEST_KEY),
-      lanes.map((lane) => (lane.after ?? NOWHERE).dueAt),
-      lanes.map((lane) => (lane.after ?? NOWHERE).id),
-    ],
-  });
+  const isOrdered = ({ fromKey }: ClaimRequest): boolean => fromKey !== undefined;
+  const claims = await Promise.all([
+    claim(pool, CLAIM, { lanes: lanes.filter((lane) => !isOrdered(lane)), inFlight, now }),
+    claim(pool, CLAIM_IN_ORDER, { lanes: lanes.filter(isOrdered), inFlight, now }),
+  ]);
+  return claims.flat();
+}
+
+/** Connects, and lets PostgreSQL plan what will be asked. */
+export async function prepareToClaim(pool: Pool): Promise<void> {
+  await pool.query({ ...CLAIM, values: valuesOf({ lanes: [], inFlight: [], now: new Date(0) }) });
+}
+
+type ClaimQuestion = {
+  readonly lanes: readonly ClaimRequest[];
+  readonly inFlight: readonly string[];
+  readonly now: Date;
+};
+
+async function claim(
+  pool: Pool,
+  statement: typeof CLAIM,
+  question: ClaimQuestion,
+): Promise<readonly Claim[]> {
+  const { lanes } = question;
+  if (lanes.length === 0) return [];
+  const { rows } = await pool.query<ClaimRow>({ ...statement, values: valuesOf(question) });
   const limits = new Map(lanes.map((lane) => [lane.subscriptionId, lane.limit]));
   return [...Map.groupBy(rows, (row) => row.laneId)].map(([subscriptionId, own]) => ({
     subscriptionId,
@@ -178,6 +196,19 @@ export async function claimDue(
     walkedTo: walkedTo(own, limits.get(subscriptionId) ?? 0),
     reached: reached(own, limits.get(subscriptionId) ?? 0),
   }));
+}
+
+function valuesOf({ lanes, inFlight, now }: ClaimQuestion): unknown[] {
+  return [
+    lanes.map((lane) => lane.organizationId),
+    lanes.map((lane) => lane.subscriptionId),
+    lanes.map((lane) => lane.limit),
+    now,
+    toArrayLiteral(inFlight),
+    lanes.map((lane) => lane.fromKey ?? LOWEST_KEY),
+    lanes.map((lane) => (lane.after ?? NOWHERE).dueAt),
+    lanes.map((lane) => (lane.after ?? NOWHERE).id),
+  ];
 }
 
 type ClaimRow = ClaimedDelivery & {

@@ -22,7 +22,7 @@ import {
   shortenTurn,
 } from './lane.ts';
 import { findDueLanes, type NearWorker } from './lane-queue.ts';
-import { claimDue } from './lane-sql.ts';
+import { prepareToClaim } from './lane-sql.ts';
 import type { Lanes, PumpOptions } from './pump-options.ts';
 import { createSender } from './sender.ts';
 
@@ -54,9 +54,7 @@ export function startPump(options: PumpOptions): Pump {
   const sender = createSender(lanes, options, () => claiming.hurry());
   const claim = createClaimer(lanes, options);
   // Connects and plans, so that the first delivery need not wait for it.
-  const prepared = Promise.all([claimDue(claimPool, [], [], clock.now()), jobs.takeOrQueue([])]).catch(
-    onError,
-  );
+  const prepared = Promise.all([prepareToClaim(claimPool), jobs.takeOrQueue([])]).catch(onError);
 
   const take = async (): Promise<void> => {
     for (let room = MAX_LANES - lanes.size; room > 0; room = MAX_LANES - lanes.size) {

@@ -4,6 +4,7 @@ import { inTransaction } from '../../src/platform/database/pool.ts';
 import type { Settled } from '../../src/webhooks/attempt.ts';
 import type { WebhookContext } from '../../src/webhooks/context.ts';
 import { type ClaimedDelivery, claimDue } from '../../src/webhooks/lane-sql.ts';
+import { LOWEST_KEY } from '../../src/webhooks/lane-walk.ts';
 import type { Outcome } from '../../src/webhooks/outcome.ts';
 import { settleBatch } from '../../src/webhooks/settlement-sql.ts';
 import { createSubscription } from '../../src/webhooks/subscription.ts';
@@ -43,8 +44,13 @@ export async function openStillLane(world: World): Promise<StillLane> {
   const { subscription } = await createSubscription(context, { targetUrl, eventTypes: ['*'] });
   const lane = { organizationId, subscriptionId: subscription.id, limit: 1_000 };
   const claim = async (): Promise<readonly ClaimedDelivery[]> => {
-    const claims = await claimDue(world.workerPool, [lane], [], world.clock.now());
-    return claims.flatMap(({ deliveries }) => deliveries);
+    // A worker knows whether it is in order.
+    const requests = [lane, { ...lane, fromKey: LOWEST_KEY }];
+    const claims = await Promise.all(
+      requests.map((request) => claimDue(world.claimPool, [request], [], world.clock.now())),
+    );
+    const found = claims.flat().flatMap(({ deliveries }) => deliveries);
+    return [...new Map(found.map((delivery) => [delivery.id, delivery])).values()];
   };
   const emitAndClaim = async (count: number): Promise<readonly ClaimedDelivery[]> => {
     await emitEvents(

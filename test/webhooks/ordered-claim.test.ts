@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { emitEvents } from '../../src/events/emit.ts';
 import { cancelDelivery, retryDelivery } from '../../src/webhooks/delivery.ts';
 import { type ClaimedDelivery, claimDue, KEYS_AT_ONCE } from '../../src/webhooks/lane-sql.ts';
+import { LOWEST_KEY } from '../../src/webhooks/lane-walk.ts';
 import { moveMisplaced } from '../../src/webhooks/mover.ts';
 import { updateSubscription } from '../../src/webhooks/subscription.ts';
 import { sendTestEvent } from '../../src/webhooks/test-event.ts';
@@ -161,7 +162,7 @@ describe('the walk over the keys (webhooks rule 20)', () => {
     const { organizationId, subscriptionId } = lane;
     const [claim] = await claimDue(
       world.claimPool,
-      [{ organizationId, subscriptionId, limit: 20, fromKey }],
+      [{ organizationId, subscriptionId, limit: 20, fromKey: fromKey ?? LOWEST_KEY }],
       [],
       world.clock.now(),
     );
@@ -188,10 +189,30 @@ describe('the walk over the keys (webhooks rule 20)', () => {
     expect(claims).toBe(Math.floor((MANY + 1) / KEYS_AT_ONCE) + 1);
     const { organizationId, subscriptionId } = lane;
     const { rowsRead } = await costOf(world.claimPool, 'deliveries', (pool) =>
-      claimDue(pool, [{ organizationId, subscriptionId, limit: 20 }], [], world.clock.now()),
+      claimDue(
+        pool,
+        [{ organizationId, subscriptionId, limit: 20, fromKey: LOWEST_KEY }],
+        [],
+        world.clock.now(),
+      ),
     );
     // The keys, and the hundred among which those without a key would be.
     expect(rowsRead).toBeLessThanOrEqual(KEYS_AT_ONCE + 200);
+  });
+
+  it('is asked for as such: who does not know that the lane is in order, or no longer is, finds nothing but its version', async () => {
+    await emit('ada 1', 'ada 2');
+    const { organizationId, subscriptionId } = lane;
+    const request = { organizationId, subscriptionId, limit: 20 };
+    const claim = async (fromKey?: bigint) => {
+      const [found] = await claimDue(world.claimPool, [{ ...request, fromKey }], [], world.clock.now());
+      return { version: found?.version, titles: found?.deliveries.map(titleOf) };
+    };
+    expect(await claim()).toEqual({ version: 2, titles: [] });
+    expect(await claim(LOWEST_KEY)).toEqual({ version: 2, titles: ['ada 1'] });
+    await updateSubscription(lane.context, lane.subscriptionId, { orderedBy: null });
+    expect(await claim(LOWEST_KEY)).toEqual({ version: 3, titles: [] });
+    expect(await claim()).toEqual({ version: 3, titles: ['ada 1', 'ada 2'] });
   });
 
   it('ends with the limit, and goes on behind it', async () => {
