@@ -15,12 +15,12 @@ import { prepare } from './prepare.ts';
 // Longer than an attempt may take, so that a stop in good order is never cut short.
 const STOP_WITHIN_MS = 75_000;
 
-boundHeap();
 await main();
 
 async function main(): Promise<void> {
   try {
     const config = readConfig(process.env);
+    boundHeap(config.role);
     const log = createLog({ level: config.logLevel, pretty: !config.production });
     await serve(config, log);
   } catch (error) {
