@@ -58,9 +58,10 @@ export function startPump(options: PumpOptions): Pump {
 
   const take = async (): Promise<void> => {
     for (let room = MAX_LANES - lanes.size; room > 0; room = MAX_LANES - lanes.size) {
+      const askedAt = performance.now();
       const leases = await jobs.take(Math.min(TAKE_AT_ONCE, room));
       if (leases.length === 0) return;
-      for (const lease of leases) open(lease);
+      for (const lease of leases) open(lease, askedAt);
       claiming.hurry();
     }
   };
@@ -74,13 +75,15 @@ export function startPump(options: PumpOptions): Pump {
       doorbell.ring('queue');
       return woken;
     }
+    const askedAt = performance.now();
     takingNews = jobs.takeOrQueue(woken);
-    for (const lease of await takingNews) open(lease);
+    for (const lease of await takingNews) open(lease, askedAt);
     claiming.hurry();
     return woken.filter(({ subscriptionId }) => !lanes.has(subscriptionId));
   };
 
-  const open = (lease: LaneLease): void => {
+  /** `askedAt`: its lease began after that; whoever was frozen before it heard of it may have lost it already. */
+  const open = (lease: LaneLease, askedAt: number): void => {
     const { subscriptionId } = lease;
     const lost = lanes.get(subscriptionId);
     if (lost !== undefined) loseLane(lost);
@@ -89,7 +92,7 @@ export function startPump(options: PumpOptions): Pump {
       settings: known.get(subscriptionId),
       unsettled: left.get(subscriptionId),
     };
-    lanes.set(subscriptionId, openLane(lease, performance.now(), memory));
+    lanes.set(subscriptionId, openLane(lease, askedAt, memory));
     left.delete(subscriptionId);
   };
 

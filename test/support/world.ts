@@ -33,10 +33,14 @@ export type World = {
   readonly revoked: Set<Viewer>;
   readonly createOrganization: () => Promise<string>;
   readonly context: (organizationId: string, viewer?: Partial<Viewer>) => WebhookContext & RequestContext;
-  /** Starts another worker. All are stopped at the end. Attempts may take 5 s, or `timeoutMs`. `outbound`: how it sends. */
+  /**
+   * Starts another worker. All are stopped at the end. Attempts may take 5 s, or `timeoutMs`. `outbound`: how it sends;
+   * `jobs`: by what it takes lanes.
+   */
   readonly startWorker: (options?: {
     readonly timeoutMs?: number;
     readonly outbound?: Partial<OutboundOptions>;
+    readonly jobs?: LaneJobs;
   }) => Deliveries;
   /** Rows, as the owner sees them. */
   readonly query: (sql: string, values?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
@@ -98,12 +102,12 @@ export async function openWorld(): Promise<World> {
       targetPolicy: LOOPBACK,
       wakeLanes: lanes.wake,
     }),
-    startWorker: ({ timeoutMs = 5_000, outbound = {} } = {}) => {
+    startWorker: ({ timeoutMs = 5_000, outbound = {}, jobs: ownJobs = jobs } = {}) => {
       const settings = { ...LOOPBACK, timeoutMs, retrySeconds: RETRY_SECONDS, ...outbound };
       const worker = startDeliveries({
         pool: workerPool,
         claimPool,
-        jobs,
+        jobs: ownJobs,
         doorbell,
         clock,
         keys: [TEST_KEY],

@@ -1,7 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { emitEvents } from '../../src/events/emit.ts';
 import { envelope } from '../../src/events/envelope.ts';
 import { newId } from '../../src/lib/ids.ts';
+import type { LaneJobs, LaneLease } from '../../src/platform/jobs.ts';
 import type { Deliveries } from '../../src/webhooks/deliveries.ts';
 import {
   createSubscription,
@@ -150,7 +151,36 @@ describe('several workers', () => {
     expect(request?.headers['x-optio-event']).toBe('task.completed');
     await eventually(async () => expect(await statuses()).toEqual({ SUCCEEDED: 1 }));
   });
+
+  it('do not trust a lane whose lease may have ended before they heard of it (webhooks rule 13)', async () => {
+    await subscribe();
+    const { jobs, taken } = frozenWhileTaking(9_000);
+    const worker = world.startWorker({ jobs });
+    onTestFinished(() => worker.stop());
+    await emit(1);
+    await receiver.received(1);
+    expect(taken()).toBe(2);
+  });
 });
+
+/** The jobs of a process that is frozen for so long before it hears of the first lane that it has taken. */
+function frozenWhileTaking(ms: number) {
+  let taken = 0;
+  const now = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, 'now');
+  onTestFinished(() => clock.mockRestore());
+  const hear = (leases: readonly LaneLease[]): readonly LaneLease[] => {
+    taken += leases.length;
+    if (taken > 0) clock.mockImplementation(() => now() + ms);
+    return leases;
+  };
+  const jobs: LaneJobs = {
+    ...world.jobs,
+    take: async (limit) => hear(await world.jobs.take(limit)),
+    takeOrQueue: async (lanes) => hear(await world.jobs.takeOrQueue(lanes)),
+  };
+  return { jobs, taken: () => taken };
+}
 
 describe('what nobody woke a worker for', () => {
   it('an event emitted by SQL alone is found by the scan and delivered (webhooks rule 6)', async () => {
