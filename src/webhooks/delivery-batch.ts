@@ -139,9 +139,12 @@ export async function listAttemptsOf(
       SELECT a.*
       FROM unnest(${deliveryIds}::uuid[]) AS d (id)
       CROSS JOIN LATERAL (
-        SELECT ${ATTEMPT_COLUMNS} FROM delivery_attempts
-        WHERE organization_id = ${context.viewer.organizationId}::uuid AND delivery_id = d.id
-        ORDER BY number DESC LIMIT ${Prisma.raw(String(Math.min(limit, MAX_ATTEMPTS)))}
+        SELECT * FROM (
+          SELECT ${ATTEMPT_COLUMNS} FROM delivery_attempts
+          WHERE organization_id = ${context.viewer.organizationId}::uuid AND delivery_id = d.id
+          ORDER BY number DESC LIMIT ${Prisma.raw(String(MAX_ATTEMPTS))}
+        ) AS latest
+        ORDER BY number DESC LIMIT ${limit}
       ) AS a
       ORDER BY a.number`),
   );

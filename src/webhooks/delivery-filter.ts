@@ -17,6 +17,9 @@ export type DeliveryFilter = {
   readonly until?: Date | undefined;
 };
 
+// Of the largest page, and the one that tells whether there are others.
+const PAGE_ROWS = 101;
+
 const DELIVERY_COLUMNS = Prisma.raw(`
   organization_id AS "organizationId", id, subscription_id AS "subscriptionId", event_id AS "eventId",
   event_type AS "eventType", status::text AS status, due_at AS "dueAt", attempt_count AS "attemptCount",
@@ -26,7 +29,9 @@ const DELIVERY_COLUMNS = Prisma.raw(`
 /**
  * The viewer's deliveries that the filter lets through, at most `take` of them, in order of their ids; `parent` is one
  * more condition. One branch for each status: to each belongs an index of its own, which a list of several would miss.
- * The limit is a literal: of a parameter PostgreSQL assumes a tenth of the table, and then it plans each time anew.
+ * Inside, the limit is a literal: of a parameter PostgreSQL assumes a tenth of the table, and then it plans each time
+ * anew, which is wanted where it has to look at the values. It is one for all pages, which end at `take`, so that whoever
+ * asks for other sizes makes no new statements.
  */
 export function selectDeliveries(
   context: WebhookContext,
@@ -34,14 +39,23 @@ export function selectDeliveries(
   { id = {}, take, order, parent = Prisma.sql`true`, columns = DELIVERY_COLUMNS }: Selection,
 ): Prisma.Sql {
   const conditions = Prisma.join([...conditionsOf(context, filter), ...bounds(id), parent], ' AND ');
-  const first = Prisma.raw(`${order === undefined ? '' : `ORDER BY id ${order} `}LIMIT ${take}`);
+  const ordered = Prisma.raw(order === undefined ? '' : `ORDER BY id ${order}`);
+  const literal = Prisma.raw(String(Math.ceil(take / PAGE_ROWS) * PAGE_ROWS));
+  const planned = dependsOnValues(filter) ? Prisma.sql`${take}` : literal;
   const branches = statusesOf(filter).map(
-    (status) => Prisma.sql`SELECT ${columns} FROM deliveries WHERE ${conditions} AND ${status} ${first}`,
+    (status) =>
+      Prisma.sql`SELECT ${columns} FROM deliveries WHERE ${conditions} AND ${status} ${ordered} LIMIT ${planned}`,
   );
-  const [branch, ...others] = branches;
-  if (branch !== undefined && others.length === 0) return branch;
   const union = Prisma.join(branches, ') UNION ALL (');
-  return Prisma.sql`SELECT * FROM ((${union})) AS selected ${first}`;
+  return Prisma.sql`SELECT * FROM ((${union})) AS selected ${ordered} LIMIT ${take}`;
+}
+
+/**
+ * Whether a plan that is right for one value is wrong for another: of what has much, the newest are found soonest among
+ * those of all; of what has little, that would read all of them.
+ */
+function dependsOnValues({ subscriptionId, replayId }: DeliveryFilter): boolean {
+  return subscriptionId !== undefined || replayId !== undefined;
 }
 
 export type Selection = {

@@ -10,7 +10,7 @@ type PlanNode = {
   readonly 'Rows Removed by Filter'?: number;
   readonly Plans?: readonly PlanNode[];
 };
-type Explained = { readonly 'QUERY PLAN': readonly { readonly Plan: PlanNode }[] };
+export type Explained = { readonly 'QUERY PLAN': readonly { readonly Plan: PlanNode }[] };
 
 export type Cost = {
   /** Of the table and its partitions, those that a filter dropped included. */
@@ -28,14 +28,19 @@ export async function costOf(
   table: string,
   work: (explaining: Pool) => Promise<unknown>,
 ): Promise<Cost> {
-  const nodes: PlanNode[] = [];
+  const explained: Explained[] = [];
   const query = async ({ text, values = [] }: { readonly text: string; readonly values?: unknown[] }) => {
-    const rows = await explain(pool, text, values);
-    nodes.push(...rows.flatMap((row) => row['QUERY PLAN'].flatMap(({ Plan }) => flatten(Plan))));
+    explained.push(...(await explain(pool, text, values)));
     return { rows: [] };
   };
   const explaining: Pool = Object.create(pool, { query: { value: query } });
   await work(explaining);
+  return costIn(explained, table);
+}
+
+/** What the plans read of `table`, as EXPLAIN (ANALYZE, FORMAT JSON) answered them. */
+export function costIn(explained: readonly Explained[], table: string): Cost {
+  const nodes = explained.flatMap((row) => row['QUERY PLAN'].flatMap(({ Plan }) => flatten(Plan)));
   const scans = nodes.filter((node) => node['Relation Name']?.startsWith(table) && node['Actual Loops'] > 0);
   if (scans.length === 0) throw new Error(`Nothing read ${table}.`);
   return {
@@ -49,13 +54,18 @@ async function explain(pool: Pool, text: string, values: readonly unknown[]): Pr
   try {
     await client.query(`PREPARE explained AS ${text}`);
     const { rows } = await client.query<Explained>(
-      `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE explained${values.length > 0 ? `(${values.map(toLiteral).join(', ')})` : ''}`,
+      `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE explained${values.length > 0 ? `(${toLiterals(values)})` : ''}`,
     );
     return rows;
   } finally {
     await client.query('DEALLOCATE explained');
     client.release();
   }
+}
+
+/** The values of a statement, for EXECUTE. */
+export function toLiterals(values: readonly unknown[]): string {
+  return values.map(toLiteral).join(', ');
 }
 
 function toLiteral(value: unknown): string {
