@@ -36,18 +36,30 @@ const DELIVERY_COLUMNS = Prisma.raw(`
 export function selectDeliveries(
   context: WebhookContext,
   filter: DeliveryFilter,
-  { id = {}, take, order, parent = Prisma.sql`true`, columns = DELIVERY_COLUMNS }: Selection,
+  {
+    id = {},
+    take,
+    order,
+    parent = Prisma.sql`true`,
+    ofEachSubscription = false,
+    columns = DELIVERY_COLUMNS,
+  }: Selection,
 ): Prisma.Sql {
   const conditions = Prisma.join([...conditionsOf(context, filter), ...bounds(id), parent], ' AND ');
-  const ordered = Prisma.raw(order === undefined ? '' : `ORDER BY id ${order}`);
+  const sortedBy = (subscriptionId: string) =>
+    Prisma.raw(
+      order === undefined
+        ? ''
+        : `ORDER BY ${ofEachSubscription ? `${subscriptionId} ${order}, ` : ''}id ${order}`,
+    );
   const literal = Prisma.raw(String(Math.ceil(take / PAGE_ROWS) * PAGE_ROWS));
   const planned = dependsOnValues(filter) ? Prisma.sql`${take}` : literal;
   const branches = statusesOf(filter).map(
     (status) =>
-      Prisma.sql`SELECT ${columns} FROM deliveries WHERE ${conditions} AND ${status} ${ordered} LIMIT ${planned}`,
+      Prisma.sql`SELECT ${columns} FROM deliveries WHERE ${conditions} AND ${status} ${sortedBy('subscription_id')} LIMIT ${planned}`,
   );
   const union = Prisma.join(branches, ') UNION ALL (');
-  return Prisma.sql`SELECT * FROM ((${union})) AS selected ${ordered} LIMIT ${take}`;
+  return Prisma.sql`SELECT * FROM ((${union})) AS selected ${sortedBy('"subscriptionId"')} LIMIT ${take}`;
 }
 
 /**
@@ -63,6 +75,8 @@ export type Selection = {
   readonly take: number;
   readonly order?: 'asc' | 'desc';
   readonly parent?: Prisma.Sql;
+  /** `parent` is a range of one subscription: to sort by that, too, leaves the one index that begins with it. */
+  readonly ofEachSubscription?: boolean;
   readonly columns?: Prisma.Sql;
 };
 

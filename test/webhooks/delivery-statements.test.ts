@@ -71,6 +71,9 @@ describe('lists of deliveries and attempts', () => {
     for (let times = 1; times <= 10; times += 1)
       await listDeliveries(contextOf(), { subscriptionId: busy }, { limit: 20 });
     expect((await costOfPage(own.subscriptionId)).rowsRead).toBe(0);
+    await listDeliveriesOf(contextOf(), { kind: 'subscription', ids: [busy] }, {}, { limit: 20 });
+    expect((await costOfPages([own.subscriptionId])).rowsRead).toBe(0);
+    expect((await costOfPages([own.subscriptionId, busy])).rowsRead).toBe(21);
   });
 });
 
@@ -88,9 +91,18 @@ async function deliver(subscriptionId: string, count: number): Promise<void> {
 /** What its newest deliveries cost, planned as for those who asked before. */
 async function costOfPage(subscriptionId: string): Promise<Cost> {
   const { text, values } = selectDeliveries(contextOf(), { subscriptionId }, pageQuery({ limit: 20 }));
+  return costOfKnown(text, values);
+}
+
+/** What the newest of each cost. */
+function costOfPages(subscriptionIds: readonly string[]): Promise<Cost> {
+  return costOfKnown('%LATERAL%FROM deliveries%', [subscriptionIds, own.identity.organizationId, 21]);
+}
+
+async function costOfKnown(like: string, values: readonly unknown[]): Promise<Cost> {
   return tenancy.read(own.identity, async (tx) => {
     const [known] = await tx.rows<{ name: string }>(
-      Prisma.sql`SELECT name FROM pg_prepared_statements WHERE statement = ${text}`,
+      Prisma.sql`SELECT name FROM pg_prepared_statements WHERE statement LIKE ${like}`,
     );
     const execute = `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE ${known?.name}(${toLiterals(values)})`;
     return costIn(await tx.rows<Explained>({ text: execute, values: [] }), 'deliveries');
