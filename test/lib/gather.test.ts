@@ -47,7 +47,7 @@ describe('questions that are gathered', () => {
     expect(await fourth).toBe('answer 4');
   });
 
-  it('are answered beside those that hang, once they have waited', async () => {
+  it('wait for those that hang once, and are then answered as if there were none', async () => {
     const { calls, answer } = answering();
     const ask = gather(answer, { concurrency: 1, maxKeys: 2, patienceMs: 10 });
     const [hanging, ...others] = [1, 2, 3, 4].map((key) => ask(key));
@@ -55,6 +55,10 @@ describe('questions that are gathered', () => {
     for (const call of calls.slice(1)) call.finish();
     expect(await Promise.all(others)).toEqual([2, 3, 4].map((key) => `answer ${key}`));
     expect(calls.map(({ keys }) => keys)).toEqual([[1], [2, 3], [4]]);
+    const next = ask(5);
+    expect(calls).toHaveLength(4);
+    calls[3]?.finish();
+    expect(await next).toBe('answer 5');
     calls[0]?.finish(new Error('away'));
     await expect(hanging).rejects.toThrow('away');
   });
