@@ -159,7 +159,7 @@ describe('several workers', () => {
     onTestFinished(() => worker.stop());
     await emit(1);
     await receiver.received(1);
-    expect(taken()).toBe(2);
+    expect(taken()).toBeGreaterThan(1);
   });
 });
 

@@ -189,7 +189,8 @@ describe('a transaction', () => {
     const slow = slowCommit(database.ownerUrl);
     await slow.begin();
     onTestFinished(slow.end);
-    await limited.write(own.identity, ({ tx }) => describeSubscription(tx, own, 'committed slowly'));
+    const change = Prisma.sql`UPDATE webhook_subscriptions SET description = 'committed slowly'`;
+    await limited.write(own.identity, ({ tx }) => tx.rows(change));
     expect(await description(own)).toBe('committed slowly');
   });
 
