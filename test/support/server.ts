@@ -37,8 +37,11 @@ export const MASTER_KEY: string = Buffer.alloc(32, 'optio flow key').toString('b
 const ROOT = new URL('../..', import.meta.url);
 const MAIN = fileURLToPath(new URL('src/main.ts', ROOT));
 const COMPILED = fileURLToPath(new URL('node_modules/.cache/compile', ROOT));
-/** What `npm start` gives to Node. */
-const [NODE_OPTIONS = ''] = /(?<=\bnode )--.*(?= src\/main\.ts$)/.exec(packageJson.scripts.start) ?? [];
+/** What `npm start` gives to Node: MiB for young objects. */
+const [, FOR_WORKERS = '', FOR_OTHERS = ''] =
+  /node --max-semi-space-size=\$\(\[ "\$ROLE" = worker ] && echo (\d+) \|\| echo (\d+)\) /.exec(
+    packageJson.scripts.start,
+  ) ?? [];
 // As people read it, and as programs do in production.
 const READY = /\bready role=\w+ port=(\d+)|"port":(\d+),.*"message":"ready"/;
 
@@ -73,7 +76,8 @@ export async function createDataDirectory(): Promise<DataDirectory> {
 /** Runs a server with these settings and no others, whatever becomes of it. */
 export function runServer(environment: Environment): ServerProcess {
   const { PATH = '', NODE_COMPILE_CACHE = COMPILED } = process.env;
-  const child = spawn(process.execPath, [...NODE_OPTIONS.split(' '), MAIN], {
+  const young = environment['ROLE'] === 'worker' ? FOR_WORKERS : FOR_OTHERS;
+  const child = spawn(process.execPath, [`--max-semi-space-size=${young}`, MAIN], {
     env: { PATH, NODE_COMPILE_CACHE, MALLOC_ARENA_MAX: '2', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
