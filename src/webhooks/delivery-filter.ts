@@ -45,15 +45,19 @@ export function selectDeliveries(
     columns = DELIVERY_COLUMNS,
   }: Selection,
 ): Prisma.Sql {
-  const conditions = Prisma.join([...conditionsOf(context, filter), ...bounds(id), parent], ' AND ');
+  const isNewest = order !== undefined && areNewestOfOne(filter, id);
+  const conditions = Prisma.join(
+    [...conditionsOf(context, filter, isNewest), ...bounds(id), parent],
+    ' AND ',
+  );
   const sortedBy = (subscriptionId: string) =>
     Prisma.raw(
       order === undefined
         ? ''
-        : `ORDER BY ${ofEachSubscription ? `${subscriptionId} ${order}, ` : ''}id ${order}`,
+        : `ORDER BY ${ofEachSubscription || isNewest ? `${subscriptionId} ${order}, ` : ''}id ${order}`,
     );
   const literal = Prisma.raw(String(Math.ceil(take / PAGE_ROWS) * PAGE_ROWS));
-  const planned = dependsOnValues(filter) ? Prisma.sql`${take}` : literal;
+  const planned = !isNewest && dependsOnValues(filter) ? Prisma.sql`${take}` : literal;
   const branches = statusesOf(filter).map(
     (status) =>
       Prisma.sql`SELECT ${columns} FROM deliveries WHERE ${conditions} AND ${status} ${sortedBy('subscription_id')} LIMIT ${planned}`,
@@ -70,6 +74,17 @@ function dependsOnValues({ subscriptionId, replayId }: DeliveryFilter): boolean 
   return subscriptionId !== undefined || replayId !== undefined;
 }
 
+/** The newest of one subscription: they are found by its own index, whatever it has, if it is asked for as a range. */
+function areNewestOfOne(
+  { subscriptionId, replayId, statuses, since, until }: DeliveryFilter,
+  { lt, gt }: NonNullable<Selection['id']>,
+): boolean {
+  return (
+    subscriptionId !== undefined &&
+    [replayId, statuses, since, until, lt, gt].every((one) => one === undefined)
+  );
+}
+
 export type Selection = {
   readonly id?: { readonly lt?: string; readonly gt?: string };
   readonly take: number;
@@ -80,10 +95,15 @@ export type Selection = {
   readonly columns?: Prisma.Sql;
 };
 
-function conditionsOf({ viewer }: WebhookContext, filter: DeliveryFilter): readonly Prisma.Sql[] {
+function conditionsOf(
+  { viewer }: WebhookContext,
+  filter: DeliveryFilter,
+  asRange: boolean,
+): readonly Prisma.Sql[] {
   const { subscriptionId, eventId, eventType, replayId, since, until } = filter;
   const parts = [Prisma.sql`organization_id = ${viewer.organizationId}::uuid`];
-  if (subscriptionId !== undefined) parts.push(equalsId('subscription_id', subscriptionId));
+  if (subscriptionId !== undefined && asRange) parts.push(rangeOfSubscription(subscriptionId));
+  else if (subscriptionId !== undefined) parts.push(equalsId('subscription_id', subscriptionId));
   if (eventId !== undefined) parts.push(equalsId('event_id', eventId));
   if (eventType !== undefined) parts.push(Prisma.sql`event_type = ${searchable(eventType)}`);
   if (replayId !== undefined) parts.push(equalsId('replay_id', replayId));
@@ -116,4 +136,8 @@ function statusesOf({ statuses }: DeliveryFilter): readonly Prisma.Sql[] {
 
 function equalsId(column: 'subscription_id' | 'event_id' | 'replay_id', id: string): Prisma.Sql {
   return isUuid(id) ? Prisma.sql`${Prisma.raw(column)} = ${id}::uuid` : Prisma.sql`false`;
+}
+
+function rangeOfSubscription(id: string): Prisma.Sql {
+  return isUuid(id) ? Prisma.sql`subscription_id BETWEEN ${id}::uuid AND ${id}::uuid` : Prisma.sql`false`;
 }
