@@ -21,7 +21,7 @@ import {
 } from '../lib/page.ts';
 import { columnsOf } from '../platform/database/columns.ts';
 import { MAY_READ, type WebhookContext } from './context.ts';
-import { type DeliveryFilter, type Selection, selectDeliveries } from './delivery-filter.ts';
+import { areNewest, type DeliveryFilter, type Selection, selectDeliveries } from './delivery-filter.ts';
 
 /** An attempt without what was sent and received. */
 export type AttemptRecord = Omit<DeliveryAttempt, 'requestHeaders' | 'responseHeaders' | 'responseBody'>;
@@ -53,16 +53,15 @@ const PARENT_CONDITIONS = {
 
 /**
  * By equality, PostgreSQL would sooner look for a parent's newest among those of all: wherever one subscription has most of
- * them, and the others next to nothing. For one status there are indexes that serve as they are, and where ids are bounded
- * (further pages, a span of time) only an equality lets the scan begin there.
+ * them, and the others next to nothing.
  */
 function newestOf(
   kind: DeliveryParent,
-  { statuses, since, until }: DeliveryFilter,
-  { after, before }: PageRequest,
+  filter: DeliveryFilter,
+  page: PageRequest,
 ): Pick<Selection, 'parent' | 'ofEachSubscription'> {
-  const isPlain = [statuses, since, until, after, before].every((bound) => bound === undefined);
-  if (kind === 'event' || !isPlain) return { parent: PARENT_CONDITIONS[kind] };
+  const isNewest = kind === 'subscription' && areNewest(filter, pageQuery(page).id);
+  if (!isNewest) return { parent: PARENT_CONDITIONS[kind] };
   return { parent: Prisma.raw('subscription_id BETWEEN p.id AND p.id'), ofEachSubscription: true };
 }
 

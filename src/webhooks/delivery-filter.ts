@@ -74,19 +74,26 @@ function dependsOnValues({ subscriptionId, replayId }: DeliveryFilter): boolean 
   return subscriptionId !== undefined || replayId !== undefined;
 }
 
-/** The newest of one subscription: they are found by its own index, whatever it has, if it is asked for as a range. */
-function areNewestOfOne(
-  { subscriptionId, replayId, statuses, since, until }: DeliveryFilter,
-  { lt, gt }: NonNullable<Selection['id']>,
-): boolean {
+/** The newest of one subscription: asked for as a range, and sorted by it, they are found by its own index, whatever it has. */
+function areNewestOfOne(filter: DeliveryFilter, id: IdBounds): boolean {
+  const { subscriptionId, eventId, replayId } = filter;
   return (
-    subscriptionId !== undefined &&
-    [replayId, statuses, since, until, lt, gt].every((one) => one === undefined)
+    subscriptionId !== undefined && eventId === undefined && replayId === undefined && areNewest(filter, id)
   );
 }
 
+/**
+ * Whether the list begins with the newest of any status. For one status there are indexes that serve as they are, and where
+ * ids are bounded (further pages, a span of time) only an equality lets the scan begin there.
+ */
+export function areNewest({ statuses, since, until }: DeliveryFilter, { lt, gt }: IdBounds): boolean {
+  return [statuses, since, until, lt, gt].every((bound) => bound === undefined);
+}
+
+type IdBounds = { readonly lt?: string; readonly gt?: string };
+
 export type Selection = {
-  readonly id?: { readonly lt?: string; readonly gt?: string };
+  readonly id?: IdBounds;
   readonly take: number;
   readonly order?: 'asc' | 'desc';
   readonly parent?: Prisma.Sql;
@@ -113,7 +120,7 @@ function conditionsOf(
   return parts;
 }
 
-function bounds({ lt, gt }: NonNullable<Selection['id']>): readonly Prisma.Sql[] {
+function bounds({ lt, gt }: IdBounds): readonly Prisma.Sql[] {
   return [
     ...(lt === undefined ? [] : [Prisma.sql`id < ${lt}::uuid`]),
     ...(gt === undefined ? [] : [Prisma.sql`id > ${gt}::uuid`]),
