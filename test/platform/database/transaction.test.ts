@@ -1,8 +1,9 @@
+import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Prisma } from '../../../src/generated/prisma/client.ts';
 import { createTenancy, type Tenancy, type Tx } from '../../../src/platform/database/tenancy.ts';
 import { TenantPool } from '../../../src/platform/database/tenant-pool.ts';
-import { createTestDatabase, query, type TestDatabase } from '../../support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { createOrganization, describeSubscription, descriptionOf, type Organization } from './tenants.ts';
 
 let database: TestDatabase;
@@ -184,14 +185,20 @@ describe('a transaction', () => {
   });
 
   it('is not said to have done nothing once its COMMIT is on the way', async () => {
-    const limited = open({ maxConnections: 1, limitMs: 500 });
+    const limited = open({ limitMs: 1_000 });
     onTestFinished(() => limited.close());
-    const slow = slowCommit(database.ownerUrl);
-    await slow.begin();
-    onTestFinished(slow.end);
-    const change = Prisma.sql`UPDATE webhook_subscriptions SET description = 'committed slowly'`;
-    await limited.write(own.identity, ({ tx }) => tx.rows(change));
-    expect(await description(own)).toBe('committed slowly');
+    const commits = await holdCommits();
+    onTestFinished(commits.end);
+    const change = Prisma.sql`UPDATE webhook_subscriptions SET description = 'committed late'`;
+    const late = limited.write(own.identity, ({ tx }) => tx.rows(change));
+    await expect.poll(commits.countWaiting).toBe(1);
+    // Begun after it, and given up at the same limit: by then that of the first has passed as well.
+    await expect(limited.write(own.identity, ({ tx }) => tx.rows(commits.wait))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+    await commits.release();
+    await late;
+    expect(await description(own)).toBe('committed late');
   });
 
   it.each(['commit', 'abandon'] as const)('takes no statement from the moment of its %s', async (end) => {
@@ -205,18 +212,30 @@ describe('a transaction', () => {
   });
 });
 
-/** Lets every COMMIT that follows a change of a subscription take 700 ms. */
-function slowCommit(ownerUrl: string) {
+/** Has every COMMIT that follows a change of a subscription wait for a lock, which is held until it is released. */
+async function holdCommits() {
+  const holder = new Client({ connectionString: database.ownerUrl });
+  await holder.connect();
+  await holder.query(
+    `CREATE FUNCTION wait_for_release() RETURNS trigger LANGUAGE plpgsql
+       AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(99, 8); RETURN NULL; END';
+     CREATE CONSTRAINT TRIGGER wait_for_release AFTER UPDATE ON webhook_subscriptions
+       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_for_release();
+     SELECT pg_advisory_lock(99, 8)`,
+  );
   return {
-    begin: () =>
-      query(
-        ownerUrl,
-        `CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END';
-         CREATE CONSTRAINT TRIGGER slowly AFTER UPDATE ON webhook_subscriptions
-         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slowly()`,
-      ),
+    wait: Prisma.sql`SELECT pg_advisory_xact_lock_shared(99, 8)::text`,
+    countWaiting: async () => {
+      const { rowCount } = await holder.query(
+        `SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
+         WHERE locktype = 'advisory' AND classid = 99 AND objid = 8 AND NOT granted AND datname = current_database()`,
+      );
+      return rowCount;
+    },
+    release: () => holder.query('SELECT pg_advisory_unlock(99, 8)'),
     end: async () => {
-      await query(ownerUrl, 'DROP FUNCTION slowly CASCADE');
+      await holder.query('SELECT pg_advisory_unlock_all(); DROP FUNCTION wait_for_release CASCADE');
+      await holder.end();
     },
   };
 }
