@@ -10,7 +10,7 @@ import { globalId } from '../../src/graphql/global-id.ts';
 import { lowestUuidAt, newId } from '../../src/lib/ids.ts';
 import { parseCidrs } from '../../src/platform/ip-range.ts';
 import type { AuditFilter } from '../generated/gql/graphql.ts';
-import { graphql } from '../generated/gql/index.ts';
+import { LOG, NODE, PLATFORM_LOG } from './audit-operations.ts';
 import { CREATE } from './operations.ts';
 import {
   ADDRESS,
@@ -23,27 +23,6 @@ import {
   type TestServer,
 } from './support.ts';
 import { ADMIN_ID, NORTH, NOW, SOUTH, VIEWERS } from './viewers.ts';
-
-const LOG = graphql(`
-  query AuditLog($filter: AuditFilter, $first: Int, $after: Cursor, $last: Int, $before: Cursor) {
-    organization {
-      auditLog(filter: $filter, first: $first, after: $after, last: $last, before: $before) {
-        totalCount { value accuracy }
-        pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
-        nodes {
-          id at action description occurrences address userAgent requestId
-          actor { kind id label clientId }
-          target { type id label }
-          changes { field from to }
-        }
-      }
-    }
-  }
-`);
-const PLATFORM_LOG = graphql(`
-  query PlatformLog { platformAuditLog { nodes { action actor { kind } target { type label } } } }
-`);
-const NODE = graphql(`query AuditNode($id: ID!) { node(id: $id) { __typename id } }`);
 
 const admin = VIEWERS['north-admin'] as Viewer; // It is there.
 const SESSION = { id: newId(), isPlatformAdmin: true };

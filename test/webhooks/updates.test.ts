@@ -211,8 +211,7 @@ describe('a cursor that cannot be gone on from (webhooks rules 36, 37)', () => {
   it('older than what is kept: a gap that says where to go on, and from there nothing is missed', async () => {
     const { cursor, stream: live } = await bench.live();
     await bench.append(1, 2);
-    // Handed out, they lie before the tail, whatever transactions of others are still open.
-    expect(await takeNumbers(live, 2)).toEqual([1, 2]);
+    expect(await takeNumbers(live, 2)).toEqual([1, 2]); // So they lie before the tail.
     const { epoch, tail } = await readLogState(world.workerPool);
     await world.query('UPDATE installation SET log_starts_at = $1::xid8', [String(tail.transaction)]);
     const stream = bench.open({ after: cursor });
@@ -249,8 +248,7 @@ describe('a slow consumer (webhooks rule 38)', () => {
   });
 
   it('does not hold up another one', async () => {
-    const { stream: slow } = await bench.live();
-    const { stream: quick } = await bench.live();
+    const [{ stream: slow }, { stream: quick }] = [await bench.live(), await bench.live()];
     await bench.append(1, 2);
     expect(await takeNumbers(quick, 2)).toEqual([1, 2]);
     expect(await takeNumbers(slow, 2)).toEqual([1, 2]);
